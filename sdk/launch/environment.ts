@@ -1,0 +1,311 @@
+// The Python environment of the worker: one that the user gives is checked and never changed; else captune makes its own.
+import {
+	existsSync,
+	mkdirSync,
+	readdirSync,
+	readFileSync,
+	rmSync,
+	statfsSync,
+	statSync,
+	writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { EnvironmentError, type Issue } from "../errors.js";
+import { waitForLock } from "./lock.js";
+import { cacheFolder, workerCode } from "./paths.js";
+import { install, type PipOptions, pinPip, planInstall } from "./pip.js";
+import {
+	findPython,
+	type GivenPython,
+	givenPythons,
+	type PythonFacts,
+	probePython,
+} from "./python.js";
+import { type Requirements, readRequirements } from "./requirements.js";
+
+export interface PythonEnvironment {
+	/** Path of the interpreter. */
+	readonly python: string;
+	readonly origin: "given" | "project" | "captune";
+}
+
+export interface EnvironmentOptions {
+	/** An interpreter to use as it is; it must have the packages that python/pyproject.toml names. */
+	readonly python?: string;
+	/**
+	 * Another source of wheels, asked besides the usual one: the URL of an index, or a folder. On a machine without an
+	 * NVIDIA driver, an index of CPU-only builds of torch saves gigabytes.
+	 */
+	readonly wheels?: string;
+	/** Extras of python/pyproject.toml. */
+	readonly extras?: readonly string[];
+	/** Stops waiting and installing. */
+	readonly signal?: AbortSignal;
+	readonly onProgress?: (progress: InstallProgress) => void;
+	/** Something to know that stops nothing. */
+	readonly onNotice?: (message: string) => void;
+}
+
+export interface InstallProgress {
+	readonly state: "started" | "progress" | "completed";
+	readonly doneBytes: number;
+	/** Null while it is not known. */
+	readonly totalBytes: number | null;
+	readonly message: string;
+}
+
+/** Test seams: other requirements, another cache, another project folder. */
+export interface EnvironmentPlaces {
+	readonly requirementsFolder?: string;
+	readonly cache?: string;
+	readonly cwd?: string;
+}
+
+/**
+ * An environment that is whole and has what the worker needs; made, or repaired, where that must be.
+ *
+ * @throws {EnvironmentError} saying what was tried and what to do.
+ */
+export async function ensureEnvironment(
+	options: EnvironmentOptions = {},
+	{
+		requirementsFolder,
+		cache = cacheFolder(),
+		cwd = process.cwd(),
+	}: EnvironmentPlaces = {},
+): Promise<PythonEnvironment> {
+	const requirements = readRequirements(options.extras, requirementsFolder);
+	for (const given of givenPythons(options.python, cwd)) {
+		const usable = await useGiven(given, requirements, options);
+		if (usable) return usable;
+	}
+	const base = await findPython(requirements);
+	const folder = join(cache, requirements.key(base.version, options.wheels));
+	const python = join(folder, "bin", "python");
+	if (isWhole(folder)) return { python, origin: "captune" };
+	const lock = await waitForLock(
+		`${folder}.lock`,
+		(pid) =>
+			progress(
+				options,
+				"progress",
+				0,
+				null,
+				`waiting for process ${pid}, which is installing`,
+			),
+		options.signal,
+	);
+	try {
+		if (!isWhole(folder)) await make(folder, base, requirements, options);
+	} finally {
+		lock.release();
+	}
+	return { python, origin: "captune" };
+}
+
+async function useGiven(
+	given: GivenPython,
+	requirements: Requirements,
+	{ onNotice }: EnvironmentOptions,
+): Promise<PythonEnvironment | undefined> {
+	if (!given.isExplicit && !existsSync(given.command)) return undefined;
+	const problem = await objectionTo(given, requirements);
+	if (problem === undefined)
+		return {
+			python: given.command,
+			origin: given.isExplicit ? "given" : "project",
+		};
+	if (given.isExplicit) throw problem;
+	onNotice?.(`${problem.message} captune uses an environment of its own.`);
+	return undefined;
+}
+
+async function objectionTo(
+	{ command, by }: GivenPython,
+	requirements: Requirements,
+): Promise<EnvironmentError | undefined> {
+	const facts = await probePython(command);
+	const range = requirements.pythonRange;
+	if ("failure" in facts)
+		return new EnvironmentError(
+			"PYTHON_NOT_FOUND",
+			`${command}, given by ${by}, cannot be used: ${facts.failure}. Needed: Python ${range}.`,
+			{ issues: [{ path: command, reason: facts.failure }] },
+		);
+	const fit = requirements.fits(facts.version);
+	if (fit !== "ok")
+		return new EnvironmentError(
+			fit === "old" ? "PYTHON_TOO_OLD" : "PYTHON_TOO_NEW",
+			`${command}, given by ${by}, is Python ${facts.version}. Needed: Python ${range}.`,
+		);
+	const issues = await unmetIn(command, requirements.packages);
+	return issues.length === 0
+		? undefined
+		: new EnvironmentError(
+				"PYTHON_PACKAGES_MISSING",
+				`${command}, given by ${by}, lacks ${issues.map(({ path, reason }) => `${path} (${reason})`).join(", ")}. Install them there, or leave the interpreter to captune.`,
+				{ issues },
+			);
+}
+
+async function unmetIn(
+	python: string,
+	packages: readonly string[],
+): Promise<Issue[]> {
+	const { execa } = await import("execa");
+	const { stdout } = await execa(
+		python,
+		["-I", join(workerCode, "captune_worker", "inspection.py")],
+		{ input: JSON.stringify(packages), timeout: 30_000 },
+	);
+	const unmet = JSON.parse(stdout) as readonly {
+		readonly requirement: string;
+		readonly installed: string | null;
+	}[];
+	return unmet.map(({ requirement, installed }) => ({
+		path: requirement,
+		reason: installed === null ? "not installed" : `${installed} is installed`,
+	}));
+}
+
+/** Written last, so that its absence tells of an installation that was cut short. */
+const markerName = "captune.json";
+
+/** Is the environment complete, with every file of every package at its recorded size? Takes about 0.1 s. */
+export function isWhole(folder: string): boolean {
+	if (!existsSync(join(folder, markerName))) return false;
+	try {
+		const site = sitePackages(folder);
+		return (
+			existsSync(join(folder, "bin", "python")) &&
+			readdirSync(site)
+				.filter((entry) => entry.endsWith(".dist-info"))
+				.every((entry) => hasItsFiles(site, join(site, entry, "RECORD")))
+		);
+	} catch {
+		return false;
+	}
+}
+
+function sitePackages(folder: string): string {
+	const lib = join(folder, "lib");
+	const python = readdirSync(lib).find((entry) => entry.startsWith("python3"));
+	return join(lib, python ?? "", "site-packages");
+}
+
+/** RECORD: one line a file, "path,hash,size"; compiled files have neither hash nor size. */
+function hasItsFiles(site: string, record: string): boolean {
+	return readFileSync(record, "utf8")
+		.split(/\r?\n/)
+		.every((line) => {
+			const match = /^"?(.*?)"?,[^,]*,(\d+)$/.exec(line);
+			if (!match) return true;
+			const file = statSync(join(site, match[1] as string), {
+				throwIfNoEntry: false,
+			});
+			return file?.size === Number(match[2]);
+		});
+}
+
+async function make(
+	folder: string,
+	base: PythonFacts,
+	requirements: Requirements,
+	options: EnvironmentOptions,
+): Promise<void> {
+	checkPlatform(base);
+	const isRepair = existsSync(folder);
+	progress(
+		options,
+		"started",
+		0,
+		null,
+		`${isRepair ? "repairing" : "making"} the Python environment at ${folder}`,
+	);
+	rmSync(folder, { recursive: true, force: true });
+	mkdirSync(dirname(folder), { recursive: true });
+	await makeVenv(folder, base);
+	const pip: PipOptions = {
+		python: join(folder, "bin", "python"),
+		wheels: options.wheels,
+		signal: options.signal,
+	};
+	await pinPip(requirements, pip);
+	const plan = await planInstall(requirements, pip);
+	const total = plan.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0);
+	checkSpace(folder, total);
+	progress(options, "progress", 0, total, `${plan.length} packages`);
+	await install(requirements, plan, pip, (done, message) =>
+		progress(options, "progress", Math.min(done, total), total, message),
+	);
+	writeFileSync(
+		join(folder, markerName),
+		`${JSON.stringify({ python: base.version, packages: plan.map(({ name }) => name) }, null, 2)}\n`,
+	);
+	progress(
+		options,
+		"completed",
+		total,
+		total,
+		"the Python environment is ready",
+	);
+}
+
+async function makeVenv(folder: string, base: PythonFacts): Promise<void> {
+	if (!base.hasEnsurepip)
+		throw new EnvironmentError(
+			"PYTHON_NO_ENSUREPIP",
+			`${base.executable} (Python ${base.version}) cannot make virtual environments: its \`venv\` or \`ensurepip\` is missing. On Debian and Ubuntu: apt install python3-venv. Or name another interpreter with CAPTUNE_PYTHON.`,
+		);
+	const { execa } = await import("execa");
+	const result = await execa(base.executable, ["-I", "-m", "venv", folder], {
+		reject: false,
+		all: true,
+		stdin: "ignore",
+	});
+	if (!result.failed) return;
+	const isFull = /No space left|Errno 28/.test(result.all);
+	throw new EnvironmentError(
+		isFull ? "INSTALL_NO_SPACE" : "INSTALL_FAILED",
+		`The virtual environment ${folder} could not be made: ${result.all.trim().split("\n").at(-1) || result.shortMessage}. Check that the folder can be written and has space, or set CAPTUNE_HOME to another.`,
+		{ data: { output: result.all.split("\n").slice(-40) } },
+	);
+}
+
+/** torch has wheels for these; elsewhere pip would fail after minutes. */
+function checkPlatform({ platform, machine, glibc, version }: PythonFacts) {
+	const isLinux =
+		platform === "linux" &&
+		["x86_64", "aarch64"].includes(machine) &&
+		Number(glibc.split(".")[1] ?? 0) >= 28;
+	const isMac = platform === "darwin" && machine === "arm64";
+	if (isLinux || isMac) return;
+	throw new EnvironmentError(
+		"PLATFORM_UNSUPPORTED",
+		`torch has no build for ${platform} on ${machine}${glibc === "" && platform === "linux" ? " without glibc" : glibc === "" ? "" : ` with glibc ${glibc}`} (Python ${version}). Needed: Linux with glibc 2.28 or newer on x86_64 or aarch64, or macOS on arm64.`,
+	);
+}
+
+/** Unpacked, packages take about four times their wheels; measured 3.6 for the pinned set. */
+function checkSpace(folder: string, totalBytes: number): void {
+	const needed = totalBytes * 5;
+	const { bavail, bsize } = statfsSync(folder);
+	if (bavail * bsize >= needed) return;
+	throw new EnvironmentError(
+		"INSTALL_NO_SPACE",
+		`${folder} has ${gigabytes(bavail * bsize)} free, and the Python packages need about ${gigabytes(needed)}. Free some space, or set CAPTUNE_HOME to a folder on another disk.`,
+		{ data: { freeBytes: bavail * bsize, neededBytes: needed } },
+	);
+}
+
+const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
+
+function progress(
+	{ onProgress }: EnvironmentOptions,
+	state: InstallProgress["state"],
+	doneBytes: number,
+	totalBytes: number | null,
+	message: string,
+): void {
+	onProgress?.({ state, doneBytes, totalBytes, message });
+}

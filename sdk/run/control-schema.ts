@@ -1,0 +1,67 @@
+// Every message that the SDK sends to a worker.
+import {
+	boolean,
+	branch,
+	integer,
+	list,
+	nullable,
+	string,
+	tagged,
+} from "../schema/fields.js";
+import { resolvedSpecSchema } from "../spec/schema.js";
+
+const start = branch(
+	"StartControl",
+	"Begin, and obey this spec.",
+	{ type: "start" },
+	{ spec: resolvedSpecSchema },
+);
+
+const stop = branch(
+	"StopControl",
+	"Finish the step, save, evaluate, end.",
+	{ type: "stop" },
+	{},
+);
+
+const cancel = branch(
+	"CancelControl",
+	"End at the next boundary and save nothing.",
+	{ type: "cancel" },
+	{},
+);
+
+const decision = branch(
+	"DecisionControl",
+	"What TypeScript decided from a score.",
+	{ type: "decision" },
+	{
+		evaluationId: string("The evaluation that was waited for."),
+		best: nullable(
+			integer("Step of the best checkpoint so far.", { minimum: 0 }),
+		),
+		prune: list(
+			"Steps of the checkpoints to remove.",
+			integer("Step.", { minimum: 0 }),
+		),
+		stop: boolean("Is training over?"),
+	},
+);
+
+const tensorStatistics = branch(
+	"TensorStatisticsControl",
+	"Send statistics of trainable parameters at the next boundary.",
+	{ type: "tensorStatistics" },
+	{
+		requestId: string("Comes back in the answer."),
+		pattern: string("Regular expression that a name must contain."),
+	},
+);
+
+/** Every control message. */
+export const controlSchema = tagged(
+	"ControlMessage",
+	"A message to the worker.",
+	"type",
+	[start, stop, cancel, decision, tensorStatistics],
+);

@@ -1,0 +1,81 @@
+// From the spec as written to the spec as obeyed: checked, defaults filled, paths made absolute, frozen.
+import { existsSync } from "node:fs";
+import { resolve as absolute } from "node:path";
+import { type Issue, SpecError } from "../errors.js";
+import { compileJudge, type Judge } from "../schema/judge.js";
+import { isHubId } from "./hash.js";
+import { copyPlain, deepFreeze } from "./plain.js";
+import { breaches, naturalDirection } from "./rules.js";
+import { specSchema } from "./schema.js";
+import type { ResolvedSpec, Spec } from "./spec.generated.js";
+
+export interface ResolveOptions {
+	/** Names of the user's own metrics. */
+	readonly metrics?: readonly string[];
+	/** Relative paths start here; the current folder when left out. */
+	readonly cwd?: string;
+}
+
+/**
+ * Checks a spec and fills every default.
+ *
+ * @throws {SpecError} listing every problem at once, each with path, value, reason and remedy.
+ */
+export function resolveSpec(
+	spec: Spec,
+	{ metrics = [], cwd = process.cwd() }: ResolveOptions = {},
+): ResolvedSpec {
+	const issues: Issue[] = [];
+	const draft = copyPlain(spec, issues) as Draft;
+	if (typeof draft !== "object" || draft === null)
+		throw new SpecError([{ path: "", reason: "must be an object" }]);
+	const given = pathsOf(draft);
+	const faults = judge(draft);
+	issues.push(
+		...faults.filter(({ path }) => !issues.some((one) => one.path === path)),
+	);
+	const best = draft.evaluation?.best;
+	if (best) best.direction ??= naturalDirection(best.metric) ?? "max";
+	issues.push(...breaches(draft, { given, ownMetrics: metrics }, issues));
+	if (issues.length > 0) throw new SpecError(issues);
+	delete draft.$schema;
+	makeAbsolute(draft, cwd);
+	return deepFreeze(draft as ResolvedSpec);
+}
+
+/** Gives a spec its type, so that an editor completes and checks it where it is written. Returns it unchanged. */
+export const defineSpec = (spec: Spec): Spec => spec;
+
+type Draft = Mutable<ResolvedSpec> & { $schema?: string };
+
+type Mutable<T> = T extends string
+	? T
+	: T extends object
+		? { -readonly [Key in keyof T]: Mutable<T[Key]> }
+		: T;
+
+let compiled: Judge | undefined;
+const judge: Judge = (value) => {
+	compiled ??= compileJudge(specSchema);
+	return compiled(value);
+};
+
+function makeAbsolute(draft: Draft, cwd: string): void {
+	const { model, data, output } = draft;
+	// As in transformers, a folder of that name wins over a hub id.
+	const folder = absolute(cwd, model.nameOrPath);
+	if (!isHubId(model.nameOrPath) || existsSync(folder))
+		model.nameOrPath = folder;
+	for (const source of [data.train, data.validation, data.test])
+		if (source.kind === "jsonl") source.path = absolute(cwd, source.path);
+	if (output.folder !== null) output.folder = absolute(cwd, output.folder);
+}
+
+function pathsOf(value: unknown, path = ""): Set<string> {
+	const paths = new Set<string>(path === "" ? [] : [path]);
+	if (typeof value !== "object" || value === null) return paths;
+	for (const [key, item] of Object.entries(value))
+		for (const inner of pathsOf(item, path === "" ? key : `${path}.${key}`))
+			paths.add(inner);
+	return paths;
+}

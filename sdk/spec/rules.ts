@@ -1,0 +1,155 @@
+// Rules between fields, which no JSON Schema expresses. They live here only; the worker trusts them.
+import type { Issue } from "../errors.js";
+import {
+	isTextMetric,
+	isTokenMetric,
+	type MetricDirection,
+	metricDirections,
+	textMetricNames,
+	tokenMetricNames,
+} from "../metrics/index.js";
+import { suggestion } from "../schema/judge.js";
+import type { ResolvedSpec } from "./spec.generated.js";
+
+/** What the rules know besides the resolved spec. */
+export interface RuleContext {
+	/** Dotted paths of the fields that the user wrote. */
+	readonly given: ReadonlySet<string>;
+	/** Names of the metrics in `finetune(spec, { metrics })`. */
+	readonly ownMetrics: readonly string[];
+}
+
+/** A rule looks only at the fields it names, so that it can be judged while others are still wrong. */
+interface Rule {
+	readonly reads: readonly string[];
+	readonly judge: (
+		spec: ResolvedSpec,
+		context: RuleContext,
+	) => Issue | readonly Issue[] | undefined;
+}
+
+/** Everything that cannot work together, among the fields that are valid by themselves (`issues` are the others). */
+export function breaches(
+	spec: ResolvedSpec,
+	context: RuleContext,
+	issues: readonly Issue[],
+): Issue[] {
+	const isSound = (field: string) =>
+		!issues.some(({ path }) => concerns(path, field));
+	return rules
+		.filter(({ reads }) => reads.every(isSound))
+		.flatMap(({ judge }) => judge(spec, context) ?? []);
+}
+
+/** Is the field at `path` a part of `field`, around it, or the tag that decides what it means? */
+function concerns(path: string, field: string): boolean {
+	const section = path.endsWith(".kind") ? path.slice(0, -5) : path;
+	const contains = (outer: string, inner: string) =>
+		outer === "" ||
+		inner === outer ||
+		inner.startsWith(`${outer}.`) ||
+		inner.startsWith(`${outer}[`);
+	return contains(section, field) || contains(field, path);
+}
+
+const metricsAreKnown: Rule = {
+	reads: ["evaluation.metrics"],
+	judge: ({ evaluation }, { ownMetrics }) => {
+		if (evaluation.kind !== "generate") return [];
+		const known = [...textMetricNames, ...tokenMetricNames, ...ownMetrics];
+		return evaluation.metrics.flatMap((metric, index) =>
+			known.includes(metric)
+				? []
+				: {
+						path: `evaluation.metrics[${index}]`,
+						value: metric,
+						reason: "is no metric",
+						remedy: `${suggestion(metric, known)} A metric of your own goes into finetune(spec, { metrics }).`,
+					},
+		);
+	},
+};
+
+const bestIsMeasured: Rule = {
+	reads: ["evaluation.metrics", "evaluation.best.metric"],
+	judge: ({ evaluation: { metrics, best } }) =>
+		(metrics as readonly string[]).includes(best.metric)
+			? undefined
+			: {
+					path: "evaluation.best.metric",
+					value: best.metric,
+					reason: "is not among evaluation.metrics",
+					remedy: suggestion(best.metric, metrics),
+				},
+};
+
+const directionFits: Rule = {
+	reads: ["evaluation.best"],
+	judge: ({ evaluation: { best } }) => {
+		const natural = naturalDirection(best.metric);
+		return natural === undefined || natural === best.direction
+			? undefined
+			: {
+					path: "evaluation.best.direction",
+					value: best.direction,
+					reason: `contradicts ${best.metric}, which is better ${natural === "max" ? "higher" : "lower"}`,
+					remedy: "Leave it out.",
+				};
+	},
+};
+
+const onePrompt: Rule = {
+	reads: ["data.prompt", "data.columns"],
+	judge: ({ data }, { given }) =>
+		data.columns.prompt !== null && given.has("data.prompt")
+			? {
+					path: "data.prompt",
+					value: data.prompt,
+					reason: `contradicts data.columns.prompt ("${data.columns.prompt}")`,
+					remedy: "Give one prompt for all rows, or the column of their own.",
+				}
+			: undefined,
+};
+
+const somethingToEvaluate: Rule = {
+	reads: ["data.validation", "data.test"],
+	judge: ({ data }, { given }) =>
+		given.has("evaluation") &&
+		data.validation.kind === "none" &&
+		data.test.kind === "none"
+			? {
+					path: "evaluation",
+					reason: "has nothing to evaluate",
+					remedy: "Add data.validation or data.test, or leave evaluation out.",
+				}
+			: undefined,
+};
+
+const flashNeedsGpu: Rule = {
+	reads: ["model.attention", "compute"],
+	judge: ({ model, compute }) =>
+		model.attention === "flash" && compute.device === "cpu"
+			? {
+					path: "model.attention",
+					value: "flash",
+					reason: 'cannot run on compute.device "cpu"',
+					remedy: 'Use "auto" or "sdpa", or a GPU.',
+				}
+			: undefined,
+};
+
+const rules: readonly Rule[] = [
+	metricsAreKnown,
+	bestIsMeasured,
+	directionFits,
+	onePrompt,
+	somethingToEvaluate,
+	flashNeedsGpu,
+];
+
+/** Which way a built-in metric is better; undefined for a metric of the user's own. */
+export function naturalDirection(metric: string): MetricDirection | undefined {
+	return isTextMetric(metric) || isTokenMetric(metric)
+		? metricDirections[metric]
+		: undefined;
+}
