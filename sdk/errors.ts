@@ -33,7 +33,6 @@ export type ErrorCode =
 	| "RUN_LOCKED"
 	| "DISK_FULL"
 	| "METRIC_FAILED"
-	| "LISTENER_FAILED"
 	| "WORKER_START_TIMEOUT"
 	| "WORKER_CRASHED"
 	| "WORKER_FAILED"
@@ -85,8 +84,8 @@ export class CaptuneError extends Error {
 
 /** The spec, or the options, cannot work. Thrown at once, with every problem listed in `issues`. */
 export class SpecError extends CaptuneError {
-	constructor(issues: readonly Issue[], subject = "The spec") {
-		super("SPEC_INVALID", describeIssues(`${subject} is not valid`, issues), {
+	constructor(issues: readonly Issue[], subject = "The spec is") {
+		super("SPEC_INVALID", describeIssues(`${subject} not valid`, issues), {
 			issues,
 		});
 	}
@@ -101,7 +100,7 @@ export class InputError extends CaptuneError {}
 /** The worker did not start, broke, or broke the protocol. */
 export class WorkerError extends CaptuneError {}
 
-/** The user's own code (a metric, a listener) threw or returned what cannot be used. */
+/** A metric of the user's own threw, or returned what is no number. */
 export class CallbackError extends CaptuneError {}
 
 /** The run was canceled, by `cancel()` or by its `AbortSignal`. */

@@ -138,14 +138,9 @@ export class Link {
 	}
 
 	#take(frame: WorkerFrame): void {
-		switch (frame.kind) {
-			case "hello":
-				return this.#greet(frame.hello);
-			case "events":
-				return this.#store(frame.first, frame.events);
-			case "beat":
-				return this.#takeBeat(frame.beat);
-		}
+		if (frame.kind === "hello") this.#greet(frame.hello);
+		else if (frame.kind === "events") this.#store(frame.first, frame.events);
+		else this.#takeBeat(frame.beat);
 	}
 
 	#greet(hello: Hello): void {

@@ -36,7 +36,9 @@ const decision = branch(
 	"What TypeScript decided from a score.",
 	{ type: "decision" },
 	{
-		evaluationId: string("The evaluation that was waited for."),
+		evaluationId: nullable(
+			string("The evaluation that is waited for; null when none is."),
+		),
 		best: nullable(
 			integer("Step of the best checkpoint so far.", { minimum: 0 }),
 		),

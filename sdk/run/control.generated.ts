@@ -30,8 +30,8 @@ export interface CancelControl {
 /** What TypeScript decided from a score. */
 export interface DecisionControl {
 	readonly type: "decision";
-	/** The evaluation that was waited for. */
-	readonly evaluationId: string;
+	/** The evaluation that is waited for; null when none is. */
+	readonly evaluationId: string | null;
 	/** Step of the best checkpoint so far. */
 	readonly best: number | null;
 	/** Steps of the checkpoints to remove. */

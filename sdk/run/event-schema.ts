@@ -271,7 +271,10 @@ const predictions = event(
 
 const score = event("ScoreEvent", "score", "TypeScript scored an evaluation.", {
 	...scored,
-	values: record("Every metric of the spec.", { type: "number" }),
+	values: record(
+		"Every metric of the spec; null where it is not finite, as the loss of a diverged model.",
+		nullable({ type: "number" }),
+	),
 	examples: count("Examples scored."),
 	empty: count("Answers without a single word."),
 	stopped: nullable(
@@ -338,7 +341,10 @@ const end = event("EndEvent", "end", "Nothing follows.", {
 		"canceled",
 	]),
 	steps: count("Optimizer steps that were made."),
-	adapter: nullable(string("Folder of the trained weights.")),
+	adapter: nullable(
+		string("Folder of the trained weights; null when none were kept."),
+	),
+	keptStep: nullable(count("Step of the checkpoint that they are.")),
 	error: {
 		...section("EndError", "What went wrong.", {
 			code: string("Code of the error."),

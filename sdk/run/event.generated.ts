@@ -382,8 +382,8 @@ export interface ScoreEvent {
 	readonly model: "base" | "tuned";
 	/** Whether every row had its own picture or another row's. */
 	readonly images: "own" | "shuffled";
-	/** Every metric of the spec. */
-	readonly values: Readonly<Record<string, number>>;
+	/** Every metric of the spec; null where it is not finite, as the loss of a diverged model. */
+	readonly values: Readonly<Record<string, number | null>>;
 	/** Examples scored. */
 	readonly examples: number;
 	/** Answers without a single word. */
@@ -491,8 +491,10 @@ export interface EndEvent {
 	readonly status: "completed" | "stopped" | "failed" | "canceled";
 	/** Optimizer steps that were made. */
 	readonly steps: number;
-	/** Folder of the trained weights. */
+	/** Folder of the trained weights; null when none were kept. */
 	readonly adapter: string | null;
+	/** Step of the checkpoint that they are. */
+	readonly keptStep: number | null;
 	/** What went wrong. */
 	readonly error: EndError | null;
 }

@@ -114,13 +114,10 @@ function fromDiscriminator(path: string, error: ErrorObject): Issue {
 
 /** Ajv reports a missing tag twice, as `required` and by the discriminator; the second says what is allowed. */
 function merge(issues: readonly Issue[]): Issue[] {
+	const telling = issues.filter(({ reason }) => reason !== "is missing");
 	return issues.filter(
-		(issue, index) =>
-			!issues.some(
-				(other, at) =>
-					other.path === issue.path &&
-					(issue.reason === "is missing" ? at !== index : at < index),
-			),
+		({ path, reason }) =>
+			reason !== "is missing" || !telling.some((one) => one.path === path),
 	);
 }
 

@@ -1,0 +1,1 @@
+"""The Python side of captune: one process that loads, trains, predicts and saves what a resolved spec says."""

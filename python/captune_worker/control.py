@@ -1,0 +1,145 @@
+"""What the outside wants of training code, asked for at its boundaries."""
+
+import queue
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import Abandoned, Canceled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What TypeScript decided from a score."""
+
+    best: int | None
+    """Step of the best checkpoint so far."""
+    stop: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What is wanted at a boundary between two steps."""
+
+    stop: bool
+    prune: list[int] = field(default_factory=list)
+    """Steps of the checkpoints to remove."""
+    statistics: list[tuple[str, str]] = field(default_factory=list)
+    """(request id, regular expression) of the tensor statistics asked for."""
+
+
+class Control:
+    """Collects messages and signals; training asks when it suits training."""
+
+    def __init__(self, inbox: "queue.Queue[Any]") -> None:
+        self._inbox = inbox
+        self._stop = threading.Event()
+        self._abandoned = threading.Event()
+        self._canceled = False
+        self._decisions: dict[str | None, Decision] = {}
+        self._prune: list[int] = []
+        self._statistics: list[tuple[str, str]] = []
+
+    def request_stop(self) -> None:
+        """Ends training after the step in hand (from a signal or a thread)."""
+        self._stop.set()
+
+    def abandon(self) -> None:
+        """The SDK is gone: end after the step in hand and wait for nothing."""
+        self._abandoned.set()
+        self._stop.set()
+
+    @property
+    def stopping(self) -> bool:
+        """Has a stop been asked for?"""
+        self._drain()
+        return self._stop.is_set()
+
+    def wait_for_start(self) -> dict[str, Any]:
+        """The resolved spec, as plain data.
+
+        Raises:
+            Abandoned: when the SDK is gone first.
+            Canceled: when the run is.
+        """
+        while True:
+            message = self._next(timeout=0.2)
+            if message is not None and message["type"] == "start":
+                return message["spec"]
+            if message is not None:
+                self._take(message)
+            self.check()
+
+    def check(self) -> None:
+        """Call between pieces of work that may be given up half done.
+
+        Raises:
+            Abandoned: when the SDK is gone.
+            Canceled: when the run is.
+        """
+        self._drain()
+        if self._canceled:
+            raise Canceled
+        if self._abandoned.is_set():
+            raise Abandoned
+
+    def at_boundary(self) -> Wishes:
+        """What is wanted now, between two steps.
+
+        Raises:
+            Canceled: when the run is.
+        """
+        self._drain()
+        if self._canceled:
+            raise Canceled
+        wishes = Wishes(
+            stop=self._stop.is_set(), prune=self._prune, statistics=self._statistics
+        )
+        self._prune, self._statistics = [], []
+        return wishes
+
+    def decision(self, evaluation_id: str, timeout_ms: int) -> Decision | None:
+        """What was decided from that evaluation; None when nobody answered in time.
+
+        Raises:
+            Abandoned: when the SDK is gone.
+            Canceled: when the run is.
+        """
+        deadline = time.monotonic() + timeout_ms / 1000
+        while evaluation_id not in self._decisions:
+            self.check()
+            wait = min(0.2, deadline - time.monotonic())
+            if wait <= 0:
+                return None
+            message = self._next(timeout=wait)
+            if message is not None:
+                self._take(message)
+        return self._decisions.pop(evaluation_id)
+
+    def _drain(self) -> None:
+        while (message := self._next()) is not None:
+            self._take(message)
+
+    def _next(self, timeout: float | None = None) -> dict[str, Any] | None:
+        try:
+            message = self._inbox.get(block=timeout is not None, timeout=timeout)
+        except queue.Empty:
+            return None
+        if isinstance(message, Exception):
+            raise message
+        return message
+
+    def _take(self, message: dict[str, Any]) -> None:
+        match message["type"]:
+            case "stop":
+                self._stop.set()
+            case "cancel":
+                self._canceled = True
+            case "decision":
+                self._prune.extend(message["prune"])
+                self._decisions[message["evaluationId"]] = Decision(
+                    best=message["best"], stop=message["stop"]
+                )
+            case "tensorStatistics":
+                self._statistics.append((message["requestId"], message["pattern"]))

@@ -1,0 +1,69 @@
+"""The worker's own log, ``worker.jsonl``: what was said, in order, before it is sent.
+
+It is what an interrupted link is replayed from, so a line is on its way to the disk
+before the event can leave the process.
+"""
+
+import os
+import threading
+from collections import deque
+from pathlib import Path
+
+import msgspec
+
+from .wire import encode_event
+
+RECENT_EVENTS = 4096
+"""Events kept in memory; older ones are read back from the file."""
+
+
+class Journal:
+    """Numbers events from 1 and appends them to a JSON Lines file.
+
+    ``append`` belongs to one thread, ``read`` to another.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._offsets: list[int] = [0]
+        self._recent: deque[bytes] = deque(maxlen=RECENT_EVENTS)
+        self._lock = threading.Lock()
+
+    @property
+    def last(self) -> int:
+        """Number of the last event; 0 when there is none."""
+        return len(self._offsets) - 1
+
+    def append(self, event: msgspec.Struct, durable: bool = False) -> None:
+        """Writes one event; ``durable``: returns only when the disk has it."""
+        line = msgspec.json.encode(event) + b"\n"
+        _write_all(self._fd, line)
+        if durable:
+            os.fsync(self._fd)
+        with self._lock:
+            self._recent.append(encode_event(event))
+            self._offsets.append(self._offsets[-1] + len(line))
+
+    def read(self, first: int, count: int) -> list[bytes]:
+        """Up to ``count`` events from number ``first``, each as MessagePack."""
+        with self._lock:
+            last = min(self.last, first + count - 1)
+            oldest = self.last - len(self._recent) + 1
+            if first >= oldest:
+                return [self._recent[seq - oldest] for seq in range(first, last + 1)]
+            start, stop = self._offsets[first - 1], self._offsets[last]
+        with self._path.open("rb") as file:
+            file.seek(start)
+            lines = file.read(stop - start).splitlines()
+        return [encode_event(msgspec.json.decode(line)) for line in lines]
+
+    def close(self) -> None:
+        """Makes everything durable and closes the file."""
+        os.fsync(self._fd)
+        os.close(self._fd)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(fd, data) :]

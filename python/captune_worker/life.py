@@ -1,0 +1,55 @@
+"""When to end: signals, and the death of the process that started this one."""
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+
+from .control import Control
+
+PR_SET_PDEATHSIG = 1
+EXIT_SIGNALED = 130
+EXIT_GRACE_OVER = 124
+
+
+def obey_signals(control: Control) -> None:
+    """The first SIGINT or SIGTERM stops at a boundary, a repeated one at once.
+
+    They are counted apart: after Ctrl-C in a script without handlers, the terminal
+    sends SIGINT and the parent's death sends SIGTERM.
+    """
+
+    def obey(signum: int, _frame: object) -> None:
+        if signum in seen:
+            os._exit(EXIT_SIGNALED)
+        seen.add(signum)
+        control.request_stop()
+
+    seen: set[int] = set()
+    signal.signal(signal.SIGINT, obey)
+    signal.signal(signal.SIGTERM, obey)
+
+
+def end_with_parent(control: Control, grace_ms: int) -> None:
+    """Abandons the run when the parent dies; kills this process when that takes long.
+
+    The parent holds standard input open, so its end tells on every platform; Linux
+    also sends SIGTERM, which reaches a process that cannot run its threads.
+    """
+    parent = os.getppid()
+
+    def watch() -> None:
+        while sys.stdin.buffer.read1(4096):
+            pass
+        control.abandon()
+        time.sleep(grace_ms / 1000)
+        os._exit(EXIT_GRACE_OVER)
+
+    threading.Thread(target=watch, name="stdin", daemon=True).start()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:  # it died before the line above
+        control.abandon()
+

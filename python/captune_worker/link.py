@@ -1,0 +1,180 @@
+"""The worker's end of the line to the SDK: one thread that owns the socket.
+
+Training never waits for it. Events come from the journal, so what the network loses,
+or the SDK has not stored, is simply read there again; at most ``WINDOW_EVENTS`` are
+under way at a time, which bounds memory on both sides however slow the reader is.
+"""
+
+import queue
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import zmq
+
+from . import wire
+from .journal import Journal
+
+BEAT_SECONDS = 1.0
+WINDOW_EVENTS = 2048
+BATCH_EVENTS = 256
+BATCH_BYTES = 8 * 1024 * 1024
+
+
+class Refused(Exception):
+    """The SDK does not take this worker; the text says why."""
+
+
+class Link(threading.Thread):
+    """Ships the journal to the SDK and hands over its control messages."""
+
+    def __init__(
+        self,
+        bootstrap: wire.Bootstrap,
+        journal: Journal,
+        pid: int,
+        activity: Callable[[], tuple[str, int]],
+    ) -> None:
+        """``activity`` tells what the training loop does and for how many ms."""
+        super().__init__(name="link", daemon=True)
+        self.inbox: queue.Queue[Any] = queue.Queue()
+        """Control messages in order; an exception where the link gave up."""
+        self._bootstrap = bootstrap
+        self._journal = journal
+        self._pid = pid
+        self._activity = activity
+        self._wake_out, self._wake_in = socket.socketpair()
+        self._wake_out.setblocking(False)
+        self._wake_in.setblocking(False)
+        self._closing = threading.Event()
+        self._deadline = 0.0
+        self._welcome = False
+        self._sent = 0
+        self._acknowledged = 0
+        self._received = 0
+
+    def notify(self) -> None:
+        """The journal has grown."""
+        try:
+            self._wake_in.send(b"\0")
+        except BlockingIOError:
+            pass  # a full pipe wakes the thread as well
+
+    def finish(self, seconds: float) -> None:
+        """Waits until the SDK has everything, at most so long, and disconnects."""
+        self._deadline = time.monotonic() + seconds
+        self._closing.set()
+        self.notify()
+        self.join()
+
+    def run(self) -> None:
+        context = zmq.Context()
+        dealer = self._connect(context)
+        try:
+            self._serve(dealer)
+        except Exception as error:  # the training thread must learn of it
+            self.inbox.put(error)
+        finally:
+            dealer.close(linger=500)
+            context.term()
+
+    def _connect(self, context: zmq.Context) -> zmq.Socket:
+        dealer = context.socket(zmq.DEALER)
+        dealer.curve_serverkey = self._bootstrap.server_key.encode()
+        dealer.curve_publickey = self._bootstrap.public_key.encode()
+        dealer.curve_secretkey = self._bootstrap.secret_key.encode()
+        dealer.maxmsgsize = wire.MAX_MESSAGE_BYTES
+        dealer.heartbeat_ivl = 2_000
+        dealer.heartbeat_timeout = 10_000
+        dealer.reconnect_ivl = 100
+        dealer.sndhwm = 0  # the window bounds what is queued
+        dealer.connect(self._bootstrap.endpoint)
+        return dealer
+
+    def _serve(self, dealer: zmq.Socket) -> None:
+        poller = zmq.Poller()
+        poller.register(dealer, zmq.POLLIN)
+        poller.register(self._wake_out, zmq.POLLIN)
+        next_beat = 0.0
+        while not self._is_done():
+            now = time.monotonic()
+            if now >= next_beat:
+                self._beat(dealer)
+                next_beat = now + BEAT_SECONDS
+            ready = dict(poller.poll(max(1, (next_beat - now) * 1000)))
+            if self._wake_out.fileno() in ready:
+                self._drain_wake()
+            if dealer in ready:
+                self._receive(dealer)
+            self._ship(dealer)
+
+    def _is_done(self) -> bool:
+        if not self._closing.is_set():
+            return False
+        everything = self._welcome and self._acknowledged == self._journal.last
+        return everything or time.monotonic() >= self._deadline
+
+    def _beat(self, dealer: zmq.Socket) -> None:
+        if not self._welcome:
+            hello = wire.Hello(
+                protocol=wire.PROTOCOL,
+                run_id=self._bootstrap.run_id,
+                attempt=self._bootstrap.attempt,
+                pid=self._pid,
+            )
+            dealer.send_multipart(wire.encode("hello", hello))
+            return
+        stage, idle_ms = self._activity()
+        beat = wire.Beat(
+            sent=self._sent, received=self._received, stage=stage, idle_ms=idle_ms
+        )
+        dealer.send_multipart(wire.encode("beat", beat))
+
+    def _receive(self, dealer: zmq.Socket) -> None:
+        while dealer.poll(0):
+            match wire.decode(dealer.recv_multipart()):
+                case wire.Welcome():
+                    self._welcome = True
+                case wire.Refuse(reason=reason):
+                    raise Refused(reason)
+                case wire.Ack(received=received, again=again):
+                    self._acknowledged = max(self._acknowledged, received)
+                    if again:
+                        self._sent = self._acknowledged
+                case wire.Control(seq=seq, message=message):
+                    # Numbers below are doubles; above, one was lost and comes again.
+                    if seq == self._received + 1:
+                        self._received = seq
+                        self.inbox.put(message)
+                        self._beat(dealer)
+
+    def _ship(self, dealer: zmq.Socket) -> None:
+        while self._welcome:
+            room = WINDOW_EVENTS - (self._sent - self._acknowledged)
+            count = min(room, BATCH_EVENTS, self._journal.last - self._sent)
+            if count <= 0:
+                return
+            first = self._sent + 1
+            events = _up_to_bytes(self._journal.read(first, count))
+            head = wire.Events(first=first)
+            dealer.send_multipart(wire.encode("events", head, events))
+            self._sent += len(events)
+
+    def _drain_wake(self) -> None:
+        try:
+            while self._wake_out.recv(4096):
+                pass
+        except BlockingIOError:
+            pass
+
+
+def _up_to_bytes(events: list[bytes]) -> list[bytes]:
+    """The first events, at least one, as far as they fit in a batch."""
+    total = 0
+    for index, event in enumerate(events):
+        total += len(event)
+        if index > 0 and total > BATCH_BYTES:
+            return events[:index]
+    return events

@@ -1,0 +1,160 @@
+"""The resolved spec: everything the worker obeys, without a default of its own.
+
+``schemas/resolved-spec.schema.json`` decides what is valid; these structs only give
+it names and types in Python. A test holds them to the schema.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import jsonschema
+import msgspec
+
+from .errors import Refusal, issue
+
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+
+
+class Section(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    rename="camel",
+    forbid_unknown_fields=True,
+    tag_field="kind",
+):
+    """A part of the spec."""
+
+
+class Model(Section, tag=False):
+    name_or_path: str
+    revision: str | None
+    dtype: Literal["auto", "float32", "bfloat16"]
+    attention: Literal["auto", "flash", "sdpa", "eager"]
+    image_crops: int
+
+
+class JsonLinesSource(Section, tag="jsonl"):
+    path: str
+    limit: int | None
+
+
+class AirplanesSource(Section, tag="airplanes"):
+    split: Literal["train", "validation", "test"]
+    seed: int | None
+    count: int | None
+    limit: int | None
+
+
+class NoSource(Section, tag="none"):
+    pass
+
+
+Source = JsonLinesSource | AirplanesSource
+
+
+class Columns(Section, tag=False):
+    image: str
+    answer: str
+    prompt: str | None
+
+
+class Data(Section, tag=False):
+    train: Source
+    validation: Source | NoSource
+    test: Source | NoSource
+    columns: Columns
+    prompt: str
+
+
+class Lora(Section, tag="lora"):
+    rank: int
+    alpha: float
+    dropout: float
+    target_modules: list[str]
+    dora: bool
+    rslora: bool
+
+
+class Full(Section, tag="full"):
+    pass
+
+
+class Training(Section, tag=False):
+    epochs: float
+    max_steps: int | None
+    batch_size: int
+    gradient_accumulation_steps: int
+    learning_rate: float
+    schedule: Literal["constant", "linear", "cosine"]
+    warmup_ratio: float
+    weight_decay: float
+    max_grad_norm: float
+    gradient_checkpointing: bool
+
+
+class Best(Section, tag=False):
+    metric: str
+    direction: Literal["max", "min"]
+
+
+class Evaluation(Section):
+    every_steps: int
+    max_examples: int | None
+    batch_size: int
+    shuffled_images: bool
+    score_timeout_ms: int
+    metrics: list[str]
+    best: Best
+
+
+class Generate(Evaluation, tag="generate"):
+    stemming: bool
+    max_new_tokens: int
+
+
+class TeacherForced(Evaluation, tag="teacherForced"):
+    pass
+
+
+class Checkpoints(Section, tag=False):
+    keep: int
+
+
+class Output(Section, tag=False):
+    folder: str | None
+    report: bool
+
+
+class LocalCompute(Section, tag="local"):
+    device: Literal["auto", "cpu", "cuda"]
+
+
+class Spec(Section, tag=False):
+    name: str | None
+    seed: int
+    model: Model
+    data: Data
+    method: Lora | Full
+    training: Training
+    evaluation: Generate | TeacherForced
+    checkpoints: Checkpoints
+    output: Output
+    compute: LocalCompute
+
+
+def parse(plain: dict[str, Any]) -> Spec:
+    """The spec, checked against the schema that the SDK has generated.
+
+    Raises:
+        Refusal: ``SPEC_INVALID``, with every problem.
+    """
+    schema = json.loads((SCHEMAS / "resolved-spec.schema.json").read_bytes())
+    problems = [
+        issue(error.json_path.removeprefix("$."), error.message)
+        for error in jsonschema.Draft202012Validator(schema).iter_errors(plain)
+    ]
+    if problems:
+        raise Refusal("SPEC_INVALID", "The resolved spec is not valid", problems)
+    return msgspec.convert(plain, Spec)

@@ -1,0 +1,119 @@
+"""What travels: a kind, a MessagePack map, and for events one MessagePack map each.
+
+The twin of ``sdk/link/frames.ts``; ``test/fixtures/frames.json`` holds both to the
+same bytes. Keys are camelCase on the wire and snake_case here: this module and the
+structs in ``events.py`` and ``spec.py`` (all ``rename="camel"``) are where they meet.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+PROTOCOL = 1
+"""Version of frames, handshake and order."""
+
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+"""Largest message either side accepts; ZeroMQ cuts off a peer that sends more."""
+
+
+class Frame(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The body of a frame."""
+
+
+class Hello(Frame, frozen=True, kw_only=True):
+    """First frame of a worker."""
+
+    protocol: int
+    run_id: str
+    attempt: int
+    pid: int
+
+
+class Beat(Frame, frozen=True, kw_only=True):
+    """Sent every second, and whenever something was received."""
+
+    sent: int
+    received: int
+    stage: str
+    idle_ms: int
+
+
+class Events(Frame, frozen=True, kw_only=True):
+    """Head of a batch of events; ``first`` is the number of the first one."""
+
+    first: int
+
+
+class Welcome(Frame, frozen=True, kw_only=True):
+    """The SDK takes this worker."""
+
+    protocol: int
+
+
+class Refuse(Frame, frozen=True, kw_only=True):
+    """The SDK does not take this worker."""
+
+    reason: str
+
+
+class Ack(Frame, frozen=True, kw_only=True):
+    """The SDK has stored events up to ``received``; ``again``: later ones are lost."""
+
+    received: int
+    again: bool
+
+
+class Control(Frame, frozen=True, kw_only=True):
+    """Head of a control message, numbered from 1."""
+
+    seq: int
+    message: Any = None
+
+
+class Bootstrap(Frame, frozen=True, kw_only=True):
+    """The line on standard input that tells a worker where and who it is."""
+
+    protocol: int
+    endpoint: str
+    server_key: str
+    public_key: str
+    secret_key: str
+    run_id: str
+    attempt: int
+    run_folder: str
+    cache_folder: str
+    grace_ms: int
+    lease: bool
+
+
+class FrameError(ValueError):
+    """A frame that does not follow the protocol."""
+
+
+_to_worker = {"welcome": Welcome, "refuse": Refuse, "ack": Ack, "control": Control}
+
+_encoder = msgspec.msgpack.Encoder()
+encode_event = _encoder.encode
+
+
+def encode(kind: str, body: Frame, payloads: Sequence[bytes] = ()) -> list[bytes]:
+    """The parts of one ZeroMQ message."""
+    return [kind.encode(), _encoder.encode(body), *payloads]
+
+
+def decode(parts: list[bytes]) -> Frame:
+    """The frame in the parts of one ZeroMQ message.
+
+    Raises:
+        FrameError: for anything but a known kind with exactly its fields.
+    """
+    try:
+        kind, body, *rest = parts
+        frame = msgspec.msgpack.decode(body, type=_to_worker[kind.decode()])
+        if isinstance(frame, Control):
+            (message,) = rest
+            return Control(seq=frame.seq, message=msgspec.msgpack.decode(message))
+        return frame
+    except (KeyError, ValueError, msgspec.MsgspecError) as error:
+        raise FrameError(f"not a frame of protocol {PROTOCOL}: {error}") from error

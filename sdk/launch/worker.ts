@@ -1,0 +1,104 @@
+// Starts the worker process and ends it. What it says over the link is not known here.
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
+import { EnvironmentError } from "../errors.js";
+import { workerCode } from "./paths.js";
+
+/** How the process ended. */
+export interface WorkerExit {
+	readonly exitCode: number | null;
+	readonly signal: string | null;
+}
+
+export interface WorkerProcess {
+	readonly pid: number;
+	readonly exited: Promise<WorkerExit>;
+	/** Asks, then insists: waits `graceMs` for the exit, sends SIGTERM, waits again, kills. */
+	end(graceMs: number): Promise<WorkerExit>;
+}
+
+export interface WorkerOptions {
+	readonly python: string;
+	/** Goes over standard input as one line of JSON; it may hold secrets. */
+	readonly bootstrap: unknown;
+	readonly onLine: (stream: "stdout" | "stderr", text: string) => void;
+	/** Another program than the worker, for tests of the link. */
+	readonly module?: string;
+	readonly code?: string;
+}
+
+/** Isolated (`-I`): neither the current folder nor PYTHONPATH can put another module in the worker's place. */
+const launcher =
+	"import runpy, sys; sys.path.insert(0, sys.argv[1]); runpy.run_module(sys.argv[2], run_name='__main__', alter_sys=True)";
+
+export async function startWorker({
+	python,
+	bootstrap,
+	onLine,
+	module = "captune_worker",
+	code = workerCode,
+}: WorkerOptions): Promise<WorkerProcess> {
+	const { execa } = await import("execa");
+	// Not detached: Ctrl-C and a notebook's interrupt reach it, and standard input ends with this process.
+	const child = execa(python, ["-I", "-u", "-c", launcher, code, module], {
+		buffer: false,
+		reject: false,
+		stdin: "pipe",
+		stdout: "pipe",
+		stderr: "pipe",
+		env: workerVariables(process.env),
+		extendEnv: false,
+	});
+	const lines = [
+		eachLine(child.stdout, (text) => onLine("stdout", text)),
+		eachLine(child.stderr, (text) => onLine("stderr", text)),
+	];
+	child.stdin.on("error", () => {}); // told by the exit
+	child.stdin.write(`${JSON.stringify(bootstrap)}\n`);
+	const exited = child.then(async (result): Promise<WorkerExit> => {
+		await Promise.race([Promise.all(lines), delay(500)]);
+		return {
+			exitCode: result.exitCode ?? null,
+			signal: result.signal ?? null,
+		};
+	});
+	if (child.pid === undefined) {
+		const { shortMessage } = await child;
+		throw new EnvironmentError(
+			"PYTHON_NOT_FOUND",
+			`The worker could not be started with ${python}: ${shortMessage}.`,
+		);
+	}
+	return {
+		pid: child.pid,
+		exited,
+		async end(graceMs) {
+			const patience = new AbortController();
+			void exited.then(() => patience.abort());
+			const wait = (ms: number) =>
+				delay(ms, undefined, { signal: patience.signal, ref: false }).catch(
+					() => {},
+				);
+			await wait(graceMs);
+			if (!patience.signal.aborted) child.kill("SIGTERM");
+			await wait(Math.min(graceMs, 5_000));
+			if (!patience.signal.aborted) child.kill("SIGKILL");
+			return exited;
+		},
+	};
+}
+
+async function eachLine(stream: Readable, take: (text: string) => void) {
+	for await (const line of createInterface({ input: stream })) take(line);
+}
+
+/** What a training process may need to know of its surroundings; secrets of other programs stay out of it. */
+const passed =
+	/^(PATH|HOME|USER|LOGNAME|LANG|LC_.*|TZ|TMPDIR|TERM|LD_LIBRARY_PATH|DYLD_.*|XDG_CACHE_HOME|SSL_CERT_.*|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|(HTTPS?|NO|ALL)_PROXY|(https?|no|all)_proxy|CUDA_.*|NVIDIA_.*|NCCL_.*|OMP_.*|MKL_.*|KMP_.*|OPENBLAS_.*|TORCH.*|PYTORCH_.*|TRITON_.*|HF_.*|HUGGINGFACE_.*|TRANSFORMERS_.*|TOKENIZERS_.*|SLURM_.*)$/;
+
+function workerVariables(all: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+	return Object.fromEntries(
+		Object.entries(all).filter(([name]) => passed.test(name)),
+	);
+}

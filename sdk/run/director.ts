@@ -1,0 +1,120 @@
+// Answers what the worker reports: scores evaluations, decides which checkpoint is the best and which may go.
+import type { OwnMetric } from "../metrics/index.js";
+import type { ResolvedSpec } from "../spec/spec.generated.js";
+import { CheckpointBook } from "./checkpoints.js";
+import type { ControlMessage } from "./control.generated.js";
+import type {
+	EndEvent,
+	EvaluationEvent,
+	RunEvent,
+	ScoreEvent,
+} from "./event.generated.js";
+import type { EventBody } from "./journal.js";
+import { type FinetuneResult, splitResult } from "./result.js";
+import { Scorer } from "./scorer.js";
+
+export interface DirectorPorts {
+	/** Adds an event to the run. */
+	readonly say: (event: EventBody) => RunEvent;
+	/** Sends a message to the worker. */
+	readonly tell: (message: ControlMessage) => void;
+}
+
+export class Director {
+	readonly #spec: ResolvedSpec;
+	readonly #ports: DirectorPorts;
+	readonly #scorer: Scorer;
+	readonly #book: CheckpointBook;
+	readonly #scores: ScoreEvent[] = [];
+
+	constructor(
+		spec: ResolvedSpec,
+		metrics: Readonly<Record<string, OwnMetric>>,
+		ports: DirectorPorts,
+	) {
+		this.#spec = spec;
+		this.#ports = ports;
+		this.#scorer = new Scorer(spec.evaluation, metrics);
+		this.#book = new CheckpointBook({
+			direction: spec.evaluation.best.direction,
+			keep: spec.checkpoints.keep,
+			scored: this.#hasValidation,
+		});
+	}
+
+	/**
+	 * Takes the worker's events one after the other.
+	 *
+	 * @throws {CallbackError} METRIC_FAILED when a metric of the user's own does.
+	 */
+	async take(event: RunEvent): Promise<void> {
+		if (event.type === "data") this.#scorer.takeAnswers(event.trainAnswers);
+		if (event.type === "predictions") this.#scorer.takePredictions(event);
+		if (event.type === "evaluation") await this.#score(event);
+		if (event.type === "checkpoint" && event.state === "saved")
+			this.#noteCheckpoint(event.step);
+	}
+
+	/** What the run came to, but for what only its session knows. */
+	result(
+		end: EndEvent,
+	): Pick<FinetuneResult, "steps" | "best" | "validation" | "test"> {
+		const { best } = this.#book;
+		const { metric } = this.#spec.evaluation.best;
+		const resultOf = (split: "validation" | "test") =>
+			splitResult(
+				this.#scores,
+				split,
+				end.keptStep,
+				this.#scorer.constantAnswer(split),
+			);
+		return {
+			steps: end.steps,
+			best: best && best.step === end.keptStep ? { ...best, metric } : null,
+			validation: resultOf("validation"),
+			test: resultOf("test"),
+		};
+	}
+
+	get #hasValidation(): boolean {
+		return this.#spec.data.validation.kind !== "none";
+	}
+
+	async #score(event: EvaluationEvent): Promise<void> {
+		const { evaluationId, split, step, model, images } = event;
+		const scores = await this.#scorer.score(event);
+		const isCandidate =
+			split === "validation" && model === "tuned" && images === "own";
+		const value = scores.values[this.#spec.evaluation.best.metric] ?? null;
+		const isBest = isCandidate && this.#book.score(step, value);
+		const said = this.#ports.say({
+			type: "score",
+			evaluationId,
+			split,
+			step,
+			model,
+			images,
+			...scores,
+			best: this.#book.best ?? null,
+			isBest,
+		});
+		this.#scores.push(said as ScoreEvent);
+		if (isCandidate) this.#decide(evaluationId);
+	}
+
+	/** Without a validation split no score will come, and only the number of checkpoints is to be decided. */
+	#noteCheckpoint(step: number): void {
+		this.#book.saved(step);
+		if (!this.#hasValidation) this.#decide(null);
+	}
+
+	#decide(evaluationId: string | null): void {
+		this.#ports.tell({
+			type: "decision",
+			evaluationId,
+			best: this.#book.best?.step ?? null,
+			prune: this.#book.prune(),
+			stop: false,
+		});
+	}
+}

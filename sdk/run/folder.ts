@@ -1,0 +1,130 @@
+// The run folder: everything needed to reopen, audit and rerun a run without the process that made it.
+import {
+	closeSync,
+	existsSync,
+	fsyncSync,
+	mkdirSync,
+	openSync,
+	readdirSync,
+	renameSync,
+	rmSync,
+	writeFileSync,
+	writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { InputError } from "../errors.js";
+import { type Lock, tryLock } from "../launch/lock.js";
+import type { RunEvent } from "./event.generated.js";
+
+/** Names inside a run folder. */
+export const runFiles = {
+	spec: "spec.json",
+	environment: "environment.json",
+	events: "events.jsonl",
+	worker: "worker.jsonl",
+	result: "result.json",
+	report: "report.html",
+	lock: "run.lock",
+} as const;
+
+export class RunFolder {
+	readonly path: string;
+	/** The topmost folder that had to be made for it. */
+	readonly #made: string | undefined;
+	readonly #lock: Lock;
+	readonly #events: number;
+
+	/**
+	 * Makes the folder and takes its lock.
+	 *
+	 * @throws {InputError} OUTPUT_UNWRITABLE, OUTPUT_EXISTS where something is in it, RUN_LOCKED.
+	 */
+	static create(path: string): RunFolder {
+		try {
+			const made = mkdirSync(path, { recursive: true, mode: 0o700 });
+			const lock = tryLock(join(path, runFiles.lock));
+			if (typeof lock === "number") throw locked(path, lock);
+			const others = readdirSync(path).filter((name) => name !== runFiles.lock);
+			if (others.length > 0) {
+				lock.release();
+				throw new InputError(
+					"OUTPUT_EXISTS",
+					`The run folder ${path} is not empty. Choose another output.folder, or remove it first.`,
+					{ data: { folder: path } },
+				);
+			}
+			return new RunFolder(path, made, lock);
+		} catch (error) {
+			if (InputError.isInstance(error)) throw error;
+			throw new InputError(
+				"OUTPUT_UNWRITABLE",
+				`The run folder ${path} cannot be written: ${(error as Error).message}. Choose another output.folder.`,
+				{
+					cause: error,
+					issues: [
+						{
+							path: "output.folder",
+							value: path,
+							reason: "cannot be written",
+							remedy: "Choose another folder.",
+						},
+					],
+				},
+			);
+		}
+	}
+
+	private constructor(path: string, made: string | undefined, lock: Lock) {
+		this.path = path;
+		this.#made = made;
+		this.#lock = lock;
+		this.#events = openSync(join(path, runFiles.events), "a", 0o600);
+	}
+
+	/** Appends events; `durable`: the disk has them on return. */
+	append(events: readonly RunEvent[], durable: boolean): void {
+		const bytes = Buffer.from(
+			events.map((event) => `${JSON.stringify(event)}\n`).join(""),
+		);
+		for (let at = 0; at < bytes.length; )
+			at += writeSync(this.#events, bytes, at);
+		if (durable) fsyncSync(this.#events);
+	}
+
+	/** Writes a JSON file whole or not at all. */
+	writeJson(name: string, value: unknown): void {
+		this.writeText(name, `${JSON.stringify(value, null, 2)}\n`);
+	}
+
+	/** Writes a file whole or not at all. */
+	writeText(name: string, text: string): void {
+		const file = join(this.path, name);
+		writeFileSync(`${file}.partial`, text, { mode: 0o600 });
+		renameSync(`${file}.partial`, file);
+	}
+
+	close(): void {
+		fsyncSync(this.#events);
+		closeSync(this.#events);
+		this.#lock.release();
+	}
+
+	/** Closes and leaves nothing behind: the run never began. */
+	discard(): void {
+		this.close();
+		if (this.#made !== undefined) {
+			rmSync(this.#made, { recursive: true, force: true });
+			return;
+		}
+		for (const name of existsSync(this.path) ? readdirSync(this.path) : [])
+			rmSync(join(this.path, name), { recursive: true, force: true });
+	}
+}
+
+function locked(path: string, holder: number): InputError {
+	return new InputError(
+		"RUN_LOCKED",
+		`The run folder ${path} is in use by process ${holder}. Wait for it, or choose another output.folder.`,
+		{ data: { folder: path, pid: holder } },
+	);
+}

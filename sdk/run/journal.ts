@@ -1,0 +1,91 @@
+// The run's own log: gives events their place in the run, keeps them in the run folder, and hands them on.
+import { WorkerError } from "../errors.js";
+import { compileJudge, type Judge } from "../schema/judge.js";
+import type { RunEvent } from "./event.generated.js";
+import { eventSchema } from "./event-schema.js";
+import type { RunFolder } from "./folder.js";
+import type { EventStream } from "./stream.js";
+
+type Distribute<Event> = Event extends RunEvent
+	? Omit<Event, "runId" | "attempt" | "seq" | "time">
+	: never;
+
+/** An event before it has its place. */
+export type EventBody = Distribute<RunEvent>;
+
+/** The disk has these before anybody is told. */
+const durable: ReadonlySet<RunEvent["type"]> = new Set([
+	"evaluation",
+	"checkpoint",
+	"score",
+	"end",
+]);
+
+export class RunJournal {
+	readonly #runId: string;
+	readonly #attempt: number;
+	readonly #folder: RunFolder;
+	readonly #stream: EventStream;
+	#seq = 0;
+
+	constructor(
+		runId: string,
+		attempt: number,
+		folder: RunFolder,
+		stream: EventStream,
+	) {
+		this.#runId = runId;
+		this.#attempt = attempt;
+		this.#folder = folder;
+		this.#stream = stream;
+	}
+
+	/** An event of the SDK's own. */
+	say(body: EventBody): RunEvent {
+		const event = {
+			...body,
+			runId: this.#runId,
+			attempt: this.#attempt,
+			seq: ++this.#seq,
+			time: Date.now(),
+		} as RunEvent;
+		this.#keep([event]);
+		return event;
+	}
+
+	/**
+	 * Events of the worker: they keep their time and get the run's numbers.
+	 *
+	 * @throws {WorkerError} PROTOCOL_ERROR for an event that the schema does not know.
+	 */
+	relay(events: readonly unknown[]): readonly RunEvent[] {
+		const kept = events.map((event) => ({
+			...checked(event),
+			seq: ++this.#seq,
+		}));
+		this.#keep(kept);
+		return kept;
+	}
+
+	#keep(events: readonly RunEvent[]): void {
+		this.#folder.append(
+			events,
+			events.some(({ type }) => durable.has(type)),
+		);
+		for (const event of events) this.#stream.publish(event);
+	}
+}
+
+let judge: Judge | undefined;
+
+function checked(event: unknown): RunEvent {
+	judge ??= compileJudge(eventSchema);
+	const issues = judge(event);
+	if (issues.length > 0)
+		throw new WorkerError(
+			"PROTOCOL_ERROR",
+			`The worker sent an event that is none: ${issues[0]?.path} ${issues[0]?.reason}.`,
+			{ issues, data: { event } },
+		);
+	return event as RunEvent;
+}

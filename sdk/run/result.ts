@@ -1,0 +1,77 @@
+// What a run came to: the value of `await finetune(spec)` and the content of result.json.
+import type { ConstantAnswer } from "../metrics/index.js";
+import type { BestCheckpoint } from "./checkpoints.js";
+import type { ScoreEvent } from "./event.generated.js";
+
+/** The scores of one split at the end of a run. */
+export interface SplitResult {
+	/** The model as it was before training; null where it was not scored. */
+	readonly base: SplitScores | null;
+	/** The model that the run keeps. */
+	readonly tuned: SplitScores | null;
+	/** The same model with every picture dealt to another row; null unless `evaluation.shuffledImages`. */
+	readonly shuffled: SplitScores | null;
+	/** The best single training answer given for every row: what can be had without looking. */
+	readonly constant: ConstantAnswer | null;
+}
+
+export type SplitScores = Pick<
+	ScoreEvent,
+	"step" | "values" | "examples" | "empty" | "stopped"
+>;
+
+export interface FinetuneResult {
+	/** `stopped`: ended before its time by `stop()` or a signal, with everything saved. */
+	readonly status: "completed" | "stopped";
+	readonly runId: string;
+	/** The run folder. */
+	readonly folder: string;
+	/** Folder of the trained weights: an adapter in PEFT's format, or for `full` a model in hub layout. */
+	readonly adapter: string;
+	/** Identity of what was trained; see `hashSpec`. */
+	readonly specHash: string;
+	/** Optimizer steps that were made. */
+	readonly steps: number;
+	/** The checkpoint that `adapter` is; null where none was scored and the last one was kept. */
+	readonly best: (BestCheckpoint & { readonly metric: string }) | null;
+	readonly validation: SplitResult | null;
+	readonly test: SplitResult | null;
+	/** Seconds from the call to the end. */
+	readonly seconds: number;
+}
+
+/** The last score of each kind that a split got. */
+export function splitResult(
+	scores: readonly ScoreEvent[],
+	split: ScoreEvent["split"],
+	keptStep: number | null,
+	constant: ConstantAnswer | null,
+): SplitResult | null {
+	const mine = scores.filter((score) => score.split === split);
+	if (mine.length === 0) return null;
+	const last = (
+		model: ScoreEvent["model"],
+		images: ScoreEvent["images"],
+		step: number | null,
+	) => {
+		const found = mine.findLast(
+			(score) =>
+				score.model === model && score.images === images && score.step === step,
+		);
+		return found ? pickScores(found) : null;
+	};
+	return {
+		base: last("base", "own", 0),
+		tuned: last("tuned", "own", keptStep),
+		shuffled: last("tuned", "shuffled", keptStep),
+		constant,
+	};
+}
+
+const pickScores = ({
+	step,
+	values,
+	examples,
+	empty,
+	stopped,
+}: ScoreEvent): SplitScores => ({ step, values, examples, empty, stopped });

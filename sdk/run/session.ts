@@ -1,0 +1,284 @@
+// One attempt at a run, from the environment to the result: starts the worker, keeps what it says, has it answered.
+import { setTimeout as delay } from "node:timers/promises";
+import { CanceledError } from "../errors.js";
+import {
+	ensureEnvironment,
+	type InstallProgress,
+} from "../launch/environment.js";
+import { cacheFolder } from "../launch/paths.js";
+import {
+	startWorker,
+	type WorkerExit,
+	type WorkerProcess,
+} from "../launch/worker.js";
+import { Link } from "../link/link.js";
+import type { OwnMetric } from "../metrics/index.js";
+import { hashSpec } from "../spec/hash.js";
+import type { ResolvedSpec } from "../spec/spec.generated.js";
+import type { ControlMessage } from "./control.generated.js";
+import { checkedControl } from "./control.js";
+import { Director } from "./director.js";
+import type { EndEvent, RunEvent } from "./event.generated.js";
+import { crashed, fromEnd, neverStarted, toEnd } from "./failure.js";
+import { RunFolder, runFiles } from "./folder.js";
+import { RunJournal } from "./journal.js";
+import type { FinetuneResult } from "./result.js";
+import type { EventStream } from "./stream.js";
+
+/** How a run is carried out; what is trained is the spec's matter. */
+export interface SessionOptions {
+	readonly runId: string;
+	readonly spec: ResolvedSpec;
+	readonly folder: string;
+	readonly python: string | undefined;
+	readonly wheels: string | undefined;
+	readonly metrics: Readonly<Record<string, OwnMetric>>;
+	/** How long the worker may take to say hello. */
+	readonly startTimeoutMs: number;
+	/** How long an ending worker may take before it is killed. */
+	readonly graceMs: number;
+}
+
+/** The last events of a process that is gone may still be on their way. */
+const lastWordsMs = 1_000;
+
+/** Lines of the worker's stderr that a crash report quotes. */
+const stderrLines = 20;
+
+export class Session {
+	readonly #options: SessionOptions;
+	readonly #stream: EventStream;
+	readonly #attempt = 1;
+	readonly #cancel = new AbortController();
+	readonly #stderr: string[] = [];
+	#journal: RunJournal | undefined;
+	#director: Director | undefined;
+	#link: Link | undefined;
+	#worker: WorkerProcess | undefined;
+	#directing: Promise<void> = Promise.resolve();
+	#isGreeted = false;
+	#steps = 0;
+	#end: EndEvent | undefined;
+	#failure: unknown;
+
+	constructor(options: SessionOptions, stream: EventStream) {
+		this.#options = options;
+		this.#stream = stream;
+	}
+
+	/** The whole attempt. It leaves no process behind, and before the first step no file either. */
+	async conduct(): Promise<FinetuneResult> {
+		const startedAt = Date.now();
+		const folder = RunFolder.create(this.#options.folder);
+		try {
+			const end = await this.#train(folder);
+			const result = this.#result(end, (Date.now() - startedAt) / 1000);
+			folder.writeJson(runFiles.result, result);
+			folder.close();
+			return result;
+		} catch (error) {
+			if (this.#end === undefined)
+				this.#journal?.say(toEnd(error, this.#steps));
+			if (this.#steps > 0) folder.close();
+			else folder.discard();
+			throw error;
+		}
+	}
+
+	/** Has a step been made? Before that there is nothing to keep. */
+	get hasBegun(): boolean {
+		return this.#steps > 0;
+	}
+
+	tell(message: ControlMessage): void {
+		this.#link?.send(checkedControl(message));
+	}
+
+	cancel(reason: unknown): void {
+		this.#cancel.abort(reason ?? "canceled");
+	}
+
+	async #train(folder: RunFolder): Promise<EndEvent> {
+		const { runId, spec, metrics, python, wheels } = this.#options;
+		const journal = new RunJournal(runId, this.#attempt, folder, this.#stream);
+		this.#journal = journal;
+		this.#director = new Director(spec, metrics, {
+			say: (event) => journal.say(event),
+			tell: (message) => this.tell(message),
+		});
+		folder.writeJson(runFiles.spec, spec);
+		const environment = await this.#unlessCanceled(
+			ensureEnvironment({
+				...(python === undefined ? {} : { python }),
+				...(wheels === undefined ? {} : { wheels }),
+				signal: this.#cancel.signal,
+				onProgress: (progress) => this.#sayInstall(progress),
+				onNotice: (message) =>
+					journal.say({
+						type: "warning",
+						code: "PROJECT_PYTHON_UNUSED",
+						message,
+						data: null,
+					}),
+			}),
+		);
+		this.#link = await this.#openLink(folder);
+		try {
+			return await this.#follow(environment.python);
+		} finally {
+			await this.#link.close();
+		}
+	}
+
+	async #openLink(folder: RunFolder): Promise<Link> {
+		const { runId } = this.#options;
+		return Link.open(
+			{ runId, attempt: this.#attempt },
+			{
+				onHello: () => {
+					this.#isGreeted = true;
+				},
+				onEvents: (events) => {
+					for (const event of this.#journal?.relay(events) ?? [])
+						this.#note(event, folder);
+				},
+				onBeat: () => {},
+				onFault: (error) => this.#fail(error),
+				onStranger: () =>
+					this.#journal?.say({
+						type: "warning",
+						code: "STRANGER_REFUSED",
+						message:
+							"Another process tried to connect to this run without its key and was refused.",
+						data: null,
+					}),
+			},
+		);
+	}
+
+	/** From the worker's start to its exit, where everything is known. */
+	async #follow(python: string): Promise<EndEvent> {
+		const { runId, spec, folder, startTimeoutMs, graceMs } = this.#options;
+		const worker = await startWorker({
+			python,
+			bootstrap: {
+				...this.#link?.address,
+				runId,
+				attempt: this.#attempt,
+				runFolder: folder,
+				cacheFolder: cacheFolder(),
+				graceMs,
+				lease: true,
+			},
+			onLine: (stream, text) => this.#sayLine(stream, text),
+		});
+		this.#worker = worker;
+		this.tell({ type: "start", spec });
+		const startTimer = setTimeout(() => {
+			if (!this.#isGreeted)
+				this.#fail(neverStarted(startTimeoutMs, this.#stderr));
+		}, startTimeoutMs);
+		const onCancel = () => {
+			this.tell({ type: "cancel" });
+			void worker.end(graceMs);
+		};
+		const { signal } = this.#cancel;
+		signal.addEventListener("abort", onCancel);
+		if (signal.aborted) onCancel();
+		try {
+			const exit = await worker.exited;
+			for (let ms = 0; !this.#end && ms < lastWordsMs; ms += 50)
+				await delay(50);
+			await this.#directing;
+			return this.#verdict(exit, worker.pid);
+		} finally {
+			clearTimeout(startTimer);
+			signal.removeEventListener("abort", onCancel);
+		}
+	}
+
+	#verdict(exit: WorkerExit, pid: number): EndEvent {
+		const { signal } = this.#cancel;
+		const { runId } = this.#options;
+		if (this.#failure !== undefined) throw this.#failure;
+		if (signal.aborted) throw new CanceledError(signal.reason, runId);
+		if (this.#end === undefined)
+			throw crashed(exit, pid, this.#steps, this.#stderr, runId);
+		if (this.#end.error !== null) throw fromEnd(this.#end.error, runId);
+		if (this.#end.adapter === null)
+			throw new CanceledError("stopped before the first step", runId);
+		return this.#end;
+	}
+
+	#note(event: RunEvent, folder: RunFolder): void {
+		if (event.type === "step") this.#steps = event.step;
+		if (event.type === "ready")
+			folder.writeJson(runFiles.environment, {
+				node: process.versions.node,
+				...event.versions,
+				device: event.device,
+			});
+		if (event.type === "end") {
+			this.#end = event;
+			void this.#worker?.end(this.#options.graceMs);
+		}
+		this.#directing = this.#directing
+			.then(() => this.#director?.take(event))
+			.catch((error) => {
+				this.#failure ??= error;
+				this.tell({ type: this.hasBegun ? "stop" : "cancel" });
+			});
+	}
+
+	/** Something broke that no message can mend. */
+	#fail(error: unknown): void {
+		this.#failure ??= error;
+		void this.#worker?.end(0);
+	}
+
+	#sayInstall({ state, doneBytes, totalBytes, message }: InstallProgress) {
+		this.#journal?.say({
+			type: "stage",
+			stage: "install",
+			state,
+			done: doneBytes,
+			total: totalBytes,
+			unit: "bytes",
+			message: message || null,
+		});
+	}
+
+	#sayLine(stream: "stdout" | "stderr", text: string): void {
+		if (stream === "stderr") {
+			this.#stderr.push(text);
+			if (this.#stderr.length > stderrLines) this.#stderr.shift();
+		}
+		this.#journal?.say({ type: "log", stream, text });
+	}
+
+	async #unlessCanceled<T>(work: Promise<T>): Promise<T> {
+		const { signal } = this.#cancel;
+		try {
+			const value = await work;
+			signal.throwIfAborted();
+			return value;
+		} catch (error) {
+			throw signal.aborted
+				? new CanceledError(signal.reason, this.#options.runId)
+				: error;
+		}
+	}
+
+	#result(end: EndEvent, seconds: number): FinetuneResult {
+		const { runId, spec, folder } = this.#options;
+		return {
+			status: end.status === "stopped" ? "stopped" : "completed",
+			runId,
+			folder,
+			adapter: end.adapter as string,
+			specHash: hashSpec(spec),
+			...(this.#director as Director).result(end),
+			seconds,
+		};
+	}
+}
