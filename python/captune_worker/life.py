@@ -41,7 +41,8 @@ def end_with_parent(control: Control, grace_ms: int) -> None:
     parent = os.getppid()
 
     def watch() -> None:
-        while sys.stdin.buffer.read1(4096):
+        # Not sys.stdin: its lock, held by this thread, breaks the interpreter's exit.
+        while os.read(0, 4096):
             pass
         control.abandon()
         time.sleep(grace_ms / 1000)

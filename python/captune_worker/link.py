@@ -27,7 +27,7 @@ class Refused(Exception):
     """The SDK does not take this worker; the text says why."""
 
 
-class Link(threading.Thread):
+class Link:
     """Ships the journal to the SDK and hands over its control messages."""
 
     def __init__(
@@ -38,7 +38,7 @@ class Link(threading.Thread):
         activity: Callable[[], tuple[str, int]],
     ) -> None:
         """``activity`` tells what the training loop does and for how many ms."""
-        super().__init__(name="link", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="link", daemon=True)
         self.inbox: queue.Queue[Any] = queue.Queue()
         """Control messages in order; an exception where the link gave up."""
         self._bootstrap = bootstrap
@@ -55,6 +55,10 @@ class Link(threading.Thread):
         self._acknowledged = 0
         self._received = 0
 
+    def start(self) -> None:
+        """Connects and begins to ship."""
+        self._thread.start()
+
     def notify(self) -> None:
         """The journal has grown."""
         try:
@@ -67,9 +71,9 @@ class Link(threading.Thread):
         self._deadline = time.monotonic() + seconds
         self._closing.set()
         self.notify()
-        self.join()
+        self._thread.join()
 
-    def run(self) -> None:
+    def _run(self) -> None:
         context = zmq.Context()
         dealer = self._connect(context)
         try:

@@ -39,6 +39,8 @@ class Report:
         """What the loop is in; tells an honest long stage from a hang."""
         self.moved_at = time.monotonic()
         """When the loop last said anything."""
+        self.steps = 0
+        """Optimizer steps reported."""
 
     stage = _sender(events.Stage)
     ready = _sender(events.Ready)
@@ -68,5 +70,7 @@ class Report:
         self.moved_at = time.monotonic()
         if isinstance(said, events.Stage) and said.state != "completed":
             self.stage_name = said.stage
+        elif isinstance(said, events.Step):
+            self.steps = said.step
         self._journal.append(said, durable)
         self._notify()

@@ -23,10 +23,20 @@ export interface WorkerOptions {
 	/** Goes over standard input as one line of JSON; it may hold secrets. */
 	readonly bootstrap: unknown;
 	readonly onLine: (stream: "stdout" | "stderr", text: string) => void;
-	/** Another program than the worker, for tests of the link. */
-	readonly module?: string;
-	readonly code?: string;
+	readonly program?: WorkerProgram;
 }
+
+/** What Python runs. */
+export interface WorkerProgram {
+	readonly module: string;
+	/** Folder to find it in. */
+	readonly code: string;
+}
+
+const captuneWorker: WorkerProgram = {
+	module: "captune_worker",
+	code: workerCode,
+};
 
 /** Isolated (`-I`): neither the current folder nor PYTHONPATH can put another module in the worker's place. */
 const launcher =
@@ -36,20 +46,23 @@ export async function startWorker({
 	python,
 	bootstrap,
 	onLine,
-	module = "captune_worker",
-	code = workerCode,
+	program = captuneWorker,
 }: WorkerOptions): Promise<WorkerProcess> {
 	const { execa } = await import("execa");
 	// Not detached: Ctrl-C and a notebook's interrupt reach it, and standard input ends with this process.
-	const child = execa(python, ["-I", "-u", "-c", launcher, code, module], {
-		buffer: false,
-		reject: false,
-		stdin: "pipe",
-		stdout: "pipe",
-		stderr: "pipe",
-		env: workerVariables(process.env),
-		extendEnv: false,
-	});
+	const child = execa(
+		python,
+		["-I", "-u", "-c", launcher, program.code, program.module],
+		{
+			buffer: false,
+			reject: false,
+			stdin: "pipe",
+			stdout: "pipe",
+			stderr: "pipe",
+			env: workerVariables(process.env),
+			extendEnv: false,
+		},
+	);
 	const lines = [
 		eachLine(child.stdout, (text) => onLine("stdout", text)),
 		eachLine(child.stderr, (text) => onLine("stderr", text)),

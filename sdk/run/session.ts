@@ -10,6 +10,7 @@ import {
 	startWorker,
 	type WorkerExit,
 	type WorkerProcess,
+	type WorkerProgram,
 } from "../launch/worker.js";
 import { Link } from "../link/link.js";
 import type { OwnMetric } from "../metrics/index.js";
@@ -33,6 +34,8 @@ export interface SessionOptions {
 	readonly python: string | undefined;
 	readonly wheels: string | undefined;
 	readonly metrics: Readonly<Record<string, OwnMetric>>;
+	/** Another program than the worker, for tests of the link. */
+	readonly program?: WorkerProgram;
 	/** How long the worker may take to say hello. */
 	readonly startTimeoutMs: number;
 	/** How long an ending worker may take before it is killed. */
@@ -158,9 +161,11 @@ export class Session {
 
 	/** From the worker's start to its exit, where everything is known. */
 	async #follow(python: string): Promise<EndEvent> {
-		const { runId, spec, folder, startTimeoutMs, graceMs } = this.#options;
+		const { runId, spec, folder, startTimeoutMs, graceMs, program } =
+			this.#options;
 		const worker = await startWorker({
 			python,
+			...(program === undefined ? {} : { program }),
 			bootstrap: {
 				...this.#link?.address,
 				runId,

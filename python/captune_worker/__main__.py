@@ -1,0 +1,86 @@
+"""``python -m captune_worker``: one run, told over standard input where to connect."""
+
+import os
+import sys
+import traceback
+from pathlib import Path
+
+import msgspec
+
+from .control import Control
+from .errors import Abandoned, Canceled, Refusal
+from .events import EndError
+from .journal import Journal
+from .life import end_with_parent, obey_signals
+from .link import Link
+from .report import Report
+from .wire import Bootstrap
+
+LAST_WORDS_SECONDS = 10.0
+
+
+def main() -> int:
+    """Exit code 0 when the run completed or was stopped, 1 otherwise."""
+    line = sys.stdin.buffer.readline()
+    bootstrap = msgspec.json.decode(line, type=Bootstrap)
+    journal = Journal(Path(bootstrap.run_folder) / "worker.jsonl")
+    link = Link(bootstrap, journal, os.getpid(), lambda: report.activity())
+    control = Control(link.inbox)
+    report = Report(bootstrap.run_id, bootstrap.attempt, journal, link.notify)
+    obey_signals(control)
+    if bootstrap.lease:
+        end_with_parent(control, bootstrap.grace_ms)
+    link.start()
+    code, last_words = run(bootstrap, report, control)
+    link.finish(last_words)
+    journal.close()
+    return code
+
+
+def run(bootstrap: Bootstrap, report: Report, control: Control) -> tuple[int, float]:
+    """The exit code, and for how many seconds the SDK is worth waiting for."""
+    try:
+        plain = control.wait_for_start()
+        report.stage(stage="start", state="started")
+        # Imported here: torch takes seconds, and the SDK shall know by then that we live.
+        from .session import conduct
+        from .spec import parse
+
+        report.stage(stage="start", state="completed")
+        outcome = conduct(
+            parse(plain),
+            Path(bootstrap.run_folder),
+            Path(bootstrap.cache_folder),
+            report,
+            control,
+        )
+    except Canceled:
+        report.end(status="canceled", steps=report.steps)
+    except Abandoned:
+        report.end(status="stopped", steps=report.steps)
+        return 0, 0.0
+    except Refusal as refusal:
+        error = EndError(
+            code=refusal.code, message=refusal.message, issues=refusal.issues
+        )
+        report.end(status="failed", steps=report.steps, error=error)
+    except Exception as problem:
+        error = EndError(
+            code="WORKER_FAILED",
+            message=f"The worker failed: {type(problem).__name__}: {problem}",
+            traceback=traceback.format_exc(),
+        )
+        report.end(status="failed", steps=report.steps, error=error)
+    else:
+        report.end(
+            status=outcome.status,
+            steps=report.steps,
+            adapter=None if outcome.adapter is None else str(outcome.adapter),
+            kept_step=outcome.kept_step,
+        )
+        return 0, LAST_WORDS_SECONDS
+    return 1, LAST_WORDS_SECONDS
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""What a run tells about itself before it begins: versions, device, data, model."""
+
+import os
+import platform
+from collections.abc import Iterable
+
+import peft
+import torch
+import transformers
+
+from . import tensors
+from .events import Device, Range, SplitFacts
+from .examples import Example
+from .model import TrainedModel
+from .report import Report
+from .resolution import Resolution
+from .spec import Lora, Spec
+
+TOLD_ANSWERS = 5_000
+"""Training answers told to TypeScript, which makes baselines of them."""
+
+
+def report_ready(report: Report, spec: Spec) -> None:
+    """Everything is imported."""
+    versions = {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "peft": peft.__version__,
+    }
+    report.ready(pid=os.getpid(), versions=versions, device=_device(spec))
+
+
+def report_resolution(report: Report, resolution: Resolution) -> None:
+    """What ``auto`` came out as."""
+    report.resolved(
+        device=str(resolution.device),
+        dtype=str(resolution.dtype).removeprefix("torch."),
+        attention=resolution.attention,
+        steps_per_epoch=resolution.steps_per_epoch,
+        total_steps=resolution.total_steps,
+        warmup_steps=resolution.warmup_steps,
+    )
+
+
+def report_data(report: Report, splits: dict[str, list[Example]]) -> None:
+    """How many rows there are, and how long."""
+    facts = [
+        SplitFacts(
+            split=split,
+            rows=len(examples),
+            prompt_tokens=_range(
+                len(one.prompt_ids) - one.visual_tokens for one in examples
+            ),
+            visual_tokens=_range(one.visual_tokens for one in examples),
+            answer_tokens=_range(len(one.answer_ids) for one in examples),
+        )
+        for split, examples in splits.items()
+    ]
+    answers = [one.row.answer for one in splits["train"][:TOLD_ANSWERS]]
+    report.data(splits=facts, train_answers=answers)
+
+
+def report_model(report: Report, spec: Spec, model: TrainedModel) -> None:
+    """What there is, what is trained, and where the adapters went."""
+    trainable = list(model.trainable())
+    is_lora = isinstance(spec.method, Lora)
+    report.model(
+        parameters=sum(one.numel() for one in model.causal.parameters()),
+        trainable=sum(parameter.numel() for _, parameter in trainable),
+        attention=model.causal.config._attn_implementation,
+        modules=model.matched_modules(spec.method.target_modules) if is_lora else [],
+    )
+    report.tensors(
+        of="trainable",
+        step=0,
+        tensors=[tensors.describe(name, parameter) for name, parameter in trainable],
+    )
+
+
+def _device(spec: Spec) -> Device:
+    if spec.compute.device == "cpu" or not torch.cuda.is_available():
+        name = platform.processor() or platform.machine()
+        return Device(kind="cpu", name=name, memory_bytes=None)
+    properties = torch.cuda.get_device_properties(0)
+    return Device(
+        kind="cuda", name=properties.name, memory_bytes=properties.total_memory
+    )
+
+
+def _range(counts: Iterable[int]) -> Range:
+    numbers = list(counts)
+    return Range(min=min(numbers), mean=sum(numbers) / len(numbers), max=max(numbers))

@@ -1,0 +1,269 @@
+"""The model of a run: loaded, prepared for its method, and run for what a run needs."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from torch import Tensor, nn
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+from . import phi3_v  # noqa: F401  (registers the Auto classes)
+from .errors import Refusal, issue, suggestion
+from .events import MatchedModules
+from .examples import IGNORED, Batch, collate_prompts
+from .features import ImageFeatures
+from .resolution import Resolution, held_dtype
+from .spec import Lora, Spec
+
+EMBEDDED = {
+    "captune/airplanes-tiny": Path(__file__).parent / "embedded" / "airplanes-tiny"
+}
+"""Models that come with the package, by the name a spec gives."""
+
+VISION = "model.vision_embed_tokens.img_processor."
+PROJECTOR = "model.vision_embed_tokens."
+
+
+def load_processor(spec: Spec) -> Any:
+    """The processor, cutting pictures as the spec says.
+
+    Raises:
+        Refusal: ``MODEL_INVALID`` when there is no such model.
+    """
+    with _as_refusal(spec):
+        return AutoProcessor.from_pretrained(
+            _source(spec), revision=spec.model.revision, num_crops=spec.model.image_crops
+        )
+
+
+def load_model(spec: Spec, resolution: Resolution, processor: Any) -> "TrainedModel":
+    """The model on its device, with what is to be trained marked.
+
+    Raises:
+        Refusal: ``MODEL_INVALID`` for a model that cannot be had, or a target module
+            that matches nothing.
+    """
+    with _as_refusal(spec):
+        causal = AutoModelForImageTextToText.from_pretrained(
+            _source(spec),
+            revision=spec.model.revision,
+            dtype=held_dtype(spec, resolution.dtype),
+            attn_implementation=resolution.attention,
+            use_safetensors=True,
+        )
+    causal.to(resolution.device)
+    causal.requires_grad_(False)
+    if isinstance(spec.method, Lora):
+        peft = _with_adapters(causal, spec.method)
+    else:
+        peft = None
+        causal.requires_grad_(True)
+        causal.model.vision_embed_tokens.img_processor.freeze_unused()
+    if spec.training.gradient_checkpointing:
+        causal.gradient_checkpointing_enable({"use_reentrant": False})
+        causal.enable_input_require_grads()
+    return TrainedModel(causal, peft, processor, resolution)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerSums:
+    """Sums over the answer tokens of each example of a batch; tensors [batch]."""
+
+    loss: Tensor
+    """Negative log-likelihood, in nats, float32."""
+    tokens: Tensor
+    """Answer tokens, int64."""
+    correct: Tensor
+    """Answer tokens that were the likeliest, int64."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the model said."""
+
+    text: str
+    tokens: int
+    """Tokens generated, the end token included."""
+    stopped: bool
+    """Did it end by itself?"""
+
+
+class TrainedModel:
+    """A causal model with pictures, of which some parameters are trained."""
+
+    def __init__(
+        self,
+        causal: Any,
+        peft: PeftModel | None,
+        processor: Any,
+        resolution: Resolution,
+    ) -> None:
+        self.causal = causal
+        """The transformers model, adapters in place."""
+        self.peft = peft
+        """The same behind PEFT; None when every weight is trained."""
+        self.processor = processor
+        self._dtype = resolution.dtype
+        self._features = ImageFeatures(causal, processor.image_processor)
+
+    @property
+    def device(self) -> torch.device:
+        return self.causal.device
+
+    @property
+    def pad_id(self) -> int:
+        return self.processor.tokenizer.pad_token_id
+
+    def trainable(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """Names, as on the hub and with PEFT's additions, and parameters."""
+        for name, parameter in self.causal.named_parameters():
+            if parameter.requires_grad:
+                yield name, parameter
+
+    def inputs(self, batch: Batch, pictures: Sequence[Path]) -> dict[str, Any]:
+        """The keyword arguments of a forward pass, on the device."""
+        return {
+            "input_ids": batch.input_ids.to(self.device),
+            "row_lengths": batch.lengths.to(self.device),
+            "image_features": self._features.of(pictures),
+        }
+
+    def answer_sums(self, batch: Batch, inputs: dict[str, Any]) -> AnswerSums:
+        """Runs the model on prompts with answers; differentiable in ``loss``.
+
+        Logits are computed at the positions before answer tokens only: of a picture's
+        thousands of positions none is learnt.
+        """
+        labels = batch.labels.to(self.device)
+        predicts = nn.functional.pad(labels[:, 1:] != IGNORED, (0, 1))
+        with self._autocast():
+            outputs = self.causal(**inputs, logits_to_keep=predicts, use_cache=False)
+        logits = outputs.logits.float()
+        targets = labels[:, 1:][labels[:, 1:] != IGNORED]
+        losses = nn.functional.cross_entropy(logits, targets, reduction="none")
+        rows = predicts.nonzero()[:, 0]
+        correct = (logits.argmax(-1) == targets).long()
+        zeros = torch.zeros(len(labels), device=self.device)
+        return AnswerSums(
+            loss=zeros.index_add(0, rows, losses),
+            tokens=torch.bincount(rows, minlength=len(labels)),
+            correct=zeros.long().index_add(0, rows, correct),
+        )
+
+    @torch.no_grad()
+    def answer(
+        self, examples: Sequence[Any], pictures: Sequence[Path], max_new_tokens: int
+    ) -> list[Answer]:
+        """Generates one answer per example, greedily."""
+        input_ids, attention_mask = collate_prompts(examples, self.pad_id)
+        with self._autocast():
+            sequences = self.causal.generate(
+                input_ids=input_ids.to(self.device),
+                attention_mask=attention_mask.to(self.device),
+                image_features=self._features.of(pictures),
+                max_new_tokens=max_new_tokens,
+                do_sample=False,
+            )
+        return [self._read(ids) for ids in sequences[:, input_ids.shape[1] :].tolist()]
+
+    def _read(self, ids: list[int]) -> Answer:
+        ends = set(self.causal.generation_config.eos_token_id)
+        at = next((at for at, token in enumerate(ids) if token in ends), None)
+        said = ids if at is None else ids[:at]
+        text = self.processor.tokenizer.decode(said, skip_special_tokens=True)
+        return Answer(
+            text=text.strip(),
+            tokens=len(said) + (at is not None),
+            stopped=at is not None,
+        )
+
+    def _autocast(self) -> Any:
+        """Weights held in float32 to be trained may be computed with in bfloat16."""
+        differs = self.peft is None and self._dtype != torch.float32
+        return torch.autocast(self.device.type, self._dtype, enabled=differs)
+
+    def matched_modules(self, targets: Sequence[str]) -> list[MatchedModules]:
+        """What each target matched, per tower, with its adapter parameters."""
+        found: dict[tuple[str, str], list[int]] = {}
+        for name, module in self.causal.named_modules():
+            if hasattr(module, "lora_A"):
+                target = next(one for one in targets if _matches(name, one))
+                trainable = sum(
+                    parameter.numel()
+                    for parameter in module.parameters()
+                    if parameter.requires_grad
+                )
+                found.setdefault((target, _tower(name)), []).append(trainable)
+        return [
+            MatchedModules(
+                target=target, tower=tower, count=len(sizes), trainable=sum(sizes)
+            )
+            for (target, tower), sizes in found.items()
+        ]
+
+
+def _with_adapters(causal: Any, method: Lora) -> PeftModel:
+    names = [
+        name
+        for name, module in causal.named_modules()
+        if isinstance(module, nn.Linear) and name != "lm_head"
+    ]
+    problems = [
+        issue(
+            f"method.targetModules[{index}]",
+            "matches no module",
+            target,
+            suggestion(target, {name.rpartition(".")[2] for name in names}),
+        )
+        for index, target in enumerate(method.target_modules)
+        if not any(_matches(name, target) for name in names)
+    ]
+    if problems:
+        raise Refusal("MODEL_INVALID", "The adapters have nowhere to go", problems)
+    return get_peft_model(
+        causal,
+        LoraConfig(
+            r=method.rank,
+            lora_alpha=method.alpha,
+            lora_dropout=method.dropout,
+            target_modules=list(method.target_modules),
+            use_dora=method.dora,
+            use_rslora=method.rslora,
+            task_type="CAUSAL_LM",
+        ),
+    )
+
+
+def _matches(name: str, target: str) -> bool:
+    """PEFT's rule for a list: the whole name, or its end after a dot."""
+    return name == target or name.endswith(f".{target}")
+
+
+def _tower(name: str) -> str:
+    if name.startswith(VISION):
+        return "vision"
+    return "projector" if name.startswith(PROJECTOR) else "language"
+
+
+def _source(spec: Spec) -> str | Path:
+    return EMBEDDED.get(spec.model.name_or_path, spec.model.name_or_path)
+
+
+@contextmanager
+def _as_refusal(spec: Spec) -> Iterator[None]:
+    """Whatever stands in the way of loading is about the field that names the model."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError) as error:
+        name = spec.model.name_or_path
+        embedded = ", ".join(EMBEDDED)
+        remedy = f"Give a hub id, a folder in hub layout, or {embedded}."
+        first_line = str(error).strip().split("\n")[0]
+        problem = issue("model.nameOrPath", "cannot be loaded", name, remedy)
+        raise Refusal(
+            "MODEL_INVALID", f"No model to train ({first_line})", [problem]
+        ) from error

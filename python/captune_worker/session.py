@@ -1,0 +1,122 @@
+"""One run, from the spec to the trained weights: the story in one screen."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from transformers.utils import logging as transformers_logging
+
+from . import facts
+from .checkpoint import Checkpoints, save_weights, write_folder
+from .control import Control
+from .data import read_splits
+from .evaluate import Evaluator
+from .examples import encode_row
+from .model import TrainedModel, load_model, load_processor
+from .report import Report
+from .resolution import resolve
+from .spec import Spec
+from .train import Progress, Trainer
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a run ended well."""
+
+    status: Literal["completed", "stopped"]
+    adapter: Path | None
+    kept_step: int | None
+
+
+def conduct(
+    spec: Spec,
+    run_folder: Path,
+    cache_folder: Path,
+    report: Report,
+    control: Control,
+) -> Outcome:
+    """Trains what the spec says and saves it.
+
+    Raises:
+        Refusal: when data, model or device cannot serve the spec; before any step.
+        Canceled, Abandoned: by the outside.
+    """
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    facts.report_ready(report, spec)
+    report.stage(stage="encode", state="started")
+    splits = read_splits(spec.data, cache_folder)
+    resolution = resolve(spec, len(splits["train"]))
+    facts.report_resolution(report, resolution)
+    processor = load_processor(spec)
+    examples = {
+        split: [encode_row(row, processor) for row in rows]
+        for split, rows in splits.items()
+    }
+    facts.report_data(report, examples)
+    report.stage(stage="encode", state="completed")
+    control.check()
+
+    report.stage(stage="load", state="started")
+    torch.manual_seed(spec.seed)
+    model = load_model(spec, resolution, processor)
+    facts.report_model(report, spec, model)
+    report.stage(stage="load", state="completed")
+
+    evaluator = Evaluator(
+        spec=spec, model=model, splits=examples, report=report, control=control
+    )
+    checkpoints = Checkpoints(run_folder)
+    progress = Progress()
+    evaluator.run("test", step=0, model="base")
+    control.check()
+    trainer = Trainer(
+        spec=spec,
+        resolution=resolution,
+        model=model,
+        examples=examples["train"],
+        evaluator=evaluator,
+        checkpoints=checkpoints,
+        report=report,
+        control=control,
+        progress=progress,
+    )
+    report.stage(stage="train", state="started")
+    trainer.run()
+    report.stage(stage="train", state="completed")
+
+    kept_step = keep_best(model, checkpoints, progress)
+    completed = progress.step == resolution.total_steps or not control.stopping
+    if completed:
+        evaluate_result(spec, evaluator, kept_step)
+    adapter = save_result(run_folder, model, report)
+    status = "completed" if completed else "stopped"
+    return Outcome(status=status, adapter=adapter, kept_step=kept_step)
+
+
+def keep_best(
+    model: TrainedModel, checkpoints: Checkpoints, progress: Progress
+) -> int:
+    """Puts the best checkpoint's weights into the model; without one the last stay."""
+    best = progress.best_step
+    if best is None or best == progress.step:
+        return progress.step
+    checkpoints.load(best, model)
+    return best
+
+
+def evaluate_result(spec: Spec, evaluator: Evaluator, step: int) -> None:
+    """Scores what is kept on the test split, and what it owes to the pictures."""
+    evaluator.run("test", step)
+    if spec.evaluation.shuffled_images:
+        evaluator.run("validation", step, images="shuffled")
+        evaluator.run("test", step, images="shuffled")
+
+
+def save_result(run_folder: Path, model: TrainedModel, report: Report) -> Path:
+    """The trained weights, under the name by which people look for them."""
+    report.stage(stage="save", state="started")
+    folder = run_folder / ("model" if model.peft is None else "adapter")
+    write_folder(folder, lambda partial: save_weights(model, partial))
+    report.stage(stage="save", state="completed")
+    return folder
