@@ -24,7 +24,7 @@ def report_ready(report: Report, spec: Spec) -> None:
     """Everything is imported."""
     versions = {
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "transformers": transformers.__version__,
         "peft": peft.__version__,
     }

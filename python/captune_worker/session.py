@@ -1,5 +1,6 @@
 """One run, from the spec to the trained weights: the story in one screen."""
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -41,6 +42,8 @@ def conduct(
         Refusal: when data, model or device cannot serve the spec; before any step.
         Canceled, Abandoned: by the outside.
     """
+    # Deprecations inside the libraries are no news to the user of a run.
+    warnings.simplefilter("ignore", FutureWarning)
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     facts.report_ready(report, spec)

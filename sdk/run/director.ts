@@ -11,13 +11,18 @@ import type {
 } from "./event.generated.js";
 import type { EventBody } from "./journal.js";
 import { type FinetuneResult, splitResult } from "./result.js";
-import { Scorer } from "./scorer.js";
+import { type ScoredPrediction, Scorer } from "./scorer.js";
 
 export interface DirectorPorts {
 	/** Adds an event to the run. */
 	readonly say: (event: EventBody) => RunEvent;
 	/** Sends a message to the worker. */
 	readonly tell: (message: ControlMessage) => void;
+	/** Puts the scored answers of an evaluation into the run folder. */
+	readonly file: (
+		evaluationId: string,
+		predictions: readonly ScoredPrediction[],
+	) => void;
 }
 
 export class Director {
@@ -81,10 +86,24 @@ export class Director {
 	}
 
 	async #score(event: EvaluationEvent): Promise<void> {
-		const { evaluationId, split, step, model, images } = event;
-		const scores = await this.#scorer.score(event);
 		const isCandidate =
-			split === "validation" && model === "tuned" && images === "own";
+			event.split === "validation" &&
+			event.model === "tuned" &&
+			event.images === "own";
+		try {
+			await this.#sayScore(event, isCandidate);
+		} catch (error) {
+			// The worker waits for an answer, and without scores there is no point in going on.
+			if (isCandidate) this.#decide(event.evaluationId, true);
+			throw error;
+		}
+		if (isCandidate) this.#decide(event.evaluationId);
+	}
+
+	async #sayScore(event: EvaluationEvent, isCandidate: boolean): Promise<void> {
+		const { evaluationId, split, step, model, images } = event;
+		const { scores, predictions } = await this.#scorer.score(event);
+		this.#ports.file(evaluationId, predictions);
 		const value = scores.values[this.#spec.evaluation.best.metric] ?? null;
 		const isBest = isCandidate && this.#book.score(step, value);
 		const said = this.#ports.say({
@@ -99,7 +118,6 @@ export class Director {
 			isBest,
 		});
 		this.#scores.push(said as ScoreEvent);
-		if (isCandidate) this.#decide(evaluationId);
 	}
 
 	/** Without a validation split no score will come, and only the number of checkpoints is to be decided. */
@@ -108,13 +126,13 @@ export class Director {
 		if (!this.#hasValidation) this.#decide(null);
 	}
 
-	#decide(evaluationId: string | null): void {
+	#decide(evaluationId: string | null, stop = false): void {
 		this.#ports.tell({
 			type: "decision",
 			evaluationId,
 			best: this.#book.best?.step ?? null,
 			prune: this.#book.prune(),
-			stop: false,
+			stop,
 		});
 	}
 }

@@ -15,6 +15,7 @@ import { join } from "node:path";
 import { InputError } from "../errors.js";
 import { type Lock, tryLock } from "../launch/lock.js";
 import type { RunEvent } from "./event.generated.js";
+import type { ScoredPrediction } from "./scorer.js";
 
 /** Names inside a run folder. */
 export const runFiles = {
@@ -22,6 +23,7 @@ export const runFiles = {
 	environment: "environment.json",
 	events: "events.jsonl",
 	worker: "worker.jsonl",
+	predictions: "predictions",
 	result: "result.json",
 	report: "report.html",
 	lock: "run.lock",
@@ -94,6 +96,19 @@ export class RunFolder {
 	/** Writes a JSON file whole or not at all. */
 	writeJson(name: string, value: unknown): void {
 		this.writeText(name, `${JSON.stringify(value, null, 2)}\n`);
+	}
+
+	/** Writes the scored answers of an evaluation, one a line. */
+	writePredictions(
+		evaluationId: string,
+		predictions: readonly ScoredPrediction[],
+	): void {
+		if (predictions.length === 0) return;
+		mkdirSync(join(this.path, runFiles.predictions), { recursive: true });
+		this.writeText(
+			join(runFiles.predictions, `${evaluationId}.jsonl`),
+			predictions.map((one) => `${JSON.stringify(one)}\n`).join(""),
+		);
 	}
 
 	/** Writes a file whole or not at all. */

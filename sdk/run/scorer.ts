@@ -18,6 +18,11 @@ import type {
 	PredictionsEvent,
 } from "./event.generated.js";
 
+/** A prediction with the score of each text metric. */
+export type ScoredPrediction = Prediction & {
+	readonly scores: Readonly<Record<string, number>>;
+};
+
 /** What an evaluation came to. */
 export interface Scores {
 	readonly values: Readonly<Record<string, number | null>>;
@@ -26,6 +31,12 @@ export interface Scores {
 	readonly empty: number;
 	/** Share of answers that ended by themselves. */
 	readonly stopped: number | null;
+}
+
+export interface ScoredEvaluation {
+	readonly scores: Scores;
+	/** Empty where nothing was generated. */
+	readonly predictions: readonly ScoredPrediction[];
 }
 
 export class Scorer {
@@ -61,15 +72,17 @@ export class Scorer {
 		evaluationId,
 		split,
 		examples,
-	}: EvaluationEvent): Promise<Scores> {
+	}: EvaluationEvent): Promise<ScoredEvaluation> {
 		const predictions = this.#predictions.get(evaluationId) ?? [];
 		this.#predictions.delete(evaluationId);
 		const metrics: readonly string[] = this.#evaluation.metrics;
 		const values: Record<string, number | null> = {};
 		for (const metric of metrics.filter(isTokenMetric))
 			values[metric] = scoreSums(metric, examples);
-		if (this.#evaluation.kind === "teacherForced")
-			return { values, examples: examples.length, empty: 0, stopped: null };
+		if (this.#evaluation.kind === "teacherForced") {
+			const scores = { values, examples: examples.length, empty: 0 };
+			return { scores: { ...scores, stopped: null }, predictions: [] };
+		}
 		this.#references.set(
 			split,
 			predictions.map(({ references }) => references),
@@ -81,10 +94,16 @@ export class Scorer {
 		);
 		const stopped = predictions.filter(({ stopped }) => stopped).length;
 		return {
-			values: { ...values, ...texts.values },
-			examples: predictions.length,
-			empty: texts.empty,
-			stopped: stopped / predictions.length,
+			scores: {
+				values: { ...values, ...texts.values },
+				examples: predictions.length,
+				empty: texts.empty,
+				stopped: stopped / predictions.length,
+			},
+			predictions: predictions.map((prediction, index) => ({
+				...prediction,
+				scores: texts.perExample[index] ?? {},
+			})),
 		};
 	}
 

@@ -108,6 +108,8 @@ export class Session {
 		this.#director = new Director(spec, metrics, {
 			say: (event) => journal.say(event),
 			tell: (message) => this.tell(message),
+			file: (evaluationId, predictions) =>
+				folder.writePredictions(evaluationId, predictions),
 		});
 		folder.writeJson(runFiles.spec, spec);
 		const environment = await this.#unlessCanceled(

@@ -112,15 +112,15 @@ const onePrompt: Rule = {
 };
 
 const somethingToEvaluate: Rule = {
-	reads: ["data.validation", "data.test"],
+	reads: ["data.validation", "data.test", "evaluation.metrics"],
 	judge: ({ data }, { given }) =>
-		given.has("evaluation") &&
+		given.has("evaluation.metrics") &&
 		data.validation.kind === "none" &&
 		data.test.kind === "none"
 			? {
-					path: "evaluation",
-					reason: "has nothing to evaluate",
-					remedy: "Add data.validation or data.test, or leave evaluation out.",
+					path: "evaluation.metrics",
+					reason: "have nothing to measure",
+					remedy: "Add data.validation or data.test, or leave them out.",
 				}
 			: undefined,
 };

@@ -1,0 +1,65 @@
+// The end of a run in a few lines: is the tuned model better, by how much, on which pictures.
+import { basename } from "node:path";
+import { titleOf } from "../report/charts.js";
+import { readComparisons, readRun } from "../report/read.js";
+import type { FinetuneResult, SplitResult } from "../run/result.js";
+
+const shownPictures = 5;
+
+/** What a person wants to know of a finished run, as plain text. */
+export function summarize(result: FinetuneResult): string {
+	const record = readRun(result.folder);
+	const { metric } = record.spec.evaluation.best;
+	const comparisons = readComparisons(record).slice(0, shownPictures);
+	return [
+		`${result.status} after ${result.steps} steps in ${result.seconds.toFixed(0)} s`,
+		"",
+		...table(result, metric),
+		"",
+		...comparisons.flatMap(({ image, expected, base, tuned }) => [
+			basename(image),
+			`  expected  ${expected.join(" | ")}`,
+			...(base === null ? [] : [`  base      ${base}`]),
+			`  tuned     ${tuned}`,
+		]),
+		...(comparisons.length > 0 ? [""] : []),
+		`weights   ${result.adapter}`,
+		...(record.spec.output.report
+			? [`report    ${result.folder}/report.html`]
+			: []),
+	].join("\n");
+}
+
+function table(result: FinetuneResult, metric: string): string[] {
+	const splits = (["test", "validation"] as const).flatMap((name) => {
+		const split = result[name];
+		return split === null ? [] : [row(name, split, metric)];
+	});
+	const heads = [
+		titleOf(metric),
+		"base",
+		"tuned",
+		"pictures shuffled",
+		"best constant answer",
+	];
+	return [heads, ...splits].map((cells) =>
+		cells
+			.map((cell, at) =>
+				cell.padEnd(Math.max(12, (heads[at] ?? "").length + 2)),
+			)
+			.join("")
+			.trimEnd(),
+	);
+}
+
+function row(name: string, split: SplitResult, metric: string): string[] {
+	const value = (one: number | null | undefined) =>
+		typeof one === "number" ? one.toFixed(3) : "-";
+	return [
+		name,
+		value(split.base?.values[metric]),
+		value(split.tuned?.values[metric]),
+		value(split.shuffled?.values[metric]),
+		value(metric === "rouge1" ? split.constant?.rouge1 : null),
+	];
+}

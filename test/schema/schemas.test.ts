@@ -1,0 +1,73 @@
+import { readFileSync } from "node:fs";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { JsonSchema } from "../../sdk/schema/fields.js";
+import { generatedFiles } from "../../sdk/schema/generate.js";
+import { compileJudge } from "../../sdk/schema/judge.js";
+
+const root = new URL("../../", import.meta.url);
+const read = (path: string) => readFileSync(new URL(path, root), "utf8");
+
+test("generated files are current (else: npm run generate)", () => {
+	for (const [path, text] of generatedFiles())
+		assert.is(read(path), text, path);
+});
+
+interface Examples {
+	readonly valid: readonly unknown[];
+	readonly invalid: readonly {
+		readonly why: string;
+		readonly value: unknown;
+	}[];
+}
+
+for (const name of ["spec", "resolved-spec", "event", "control"]) {
+	const judge = compileJudge(
+		without$schema(JSON.parse(read(`schemas/${name}.schema.json`))),
+	);
+	const examples: Examples = JSON.parse(read(`schemas/examples/${name}.json`));
+
+	test(`${name}: valid examples are valid`, () => {
+		assert.ok(examples.valid.length > 0);
+		for (const value of examples.valid)
+			assert.equal(judge(structuredClone(value)), []);
+	});
+
+	test(`${name}: invalid examples are not`, () => {
+		assert.ok(examples.invalid.length > 0);
+		for (const { why, value } of examples.invalid)
+			assert.ok(judge(structuredClone(value)).length > 0, why);
+	});
+}
+
+test("every event type and control message has a valid example", () => {
+	for (const name of ["event", "control"]) {
+		const { oneOf }: JsonSchema = JSON.parse(
+			read(`schemas/${name}.schema.json`),
+		);
+		const types = oneOf?.map(({ properties }) => properties?.["type"]?.const);
+		const { valid }: Examples = JSON.parse(
+			read(`schemas/examples/${name}.json`),
+		);
+		const seen = new Set(
+			valid.map((value) => (value as { type: string }).type),
+		);
+		assert.equal([...seen].sort(), types?.sort());
+	}
+});
+
+test("a schema that Ajv would not obey to the letter is refused", () => {
+	assert.throws(() => compileJudge({ type: "object", "x-ui": true }));
+	assert.throws(() =>
+		compileJudge({
+			type: "object",
+			anyOf: [{ properties: { rank: { type: "integer", default: 1 } } }],
+		}),
+	);
+});
+
+function without$schema({ $schema: _, ...schema }: JsonSchema): JsonSchema {
+	return schema;
+}
+
+test.run();

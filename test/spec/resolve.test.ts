@@ -1,0 +1,234 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { SpecError } from "../../sdk/errors.js";
+import { hashSpec } from "../../sdk/spec/hash.js";
+import { resolveSpec } from "../../sdk/spec/resolve.js";
+import type { Spec } from "../../sdk/spec/spec.generated.js";
+
+const minimal: Spec = {
+	model: { nameOrPath: "captune/airplanes-tiny" },
+	data: { train: { kind: "airplanes", split: "train" } },
+};
+
+function problemsOf(spec: unknown, metrics: readonly string[] = []) {
+	try {
+		resolveSpec(spec as Spec, { metrics });
+	} catch (error) {
+		assert.instance(error, SpecError);
+		return error as SpecError;
+	}
+	throw new Error("The spec was accepted.");
+}
+
+test("a minimal spec gets every default", () => {
+	const spec = resolveSpec(minimal);
+	assert.equal(spec.method, {
+		kind: "lora",
+		rank: 16,
+		alpha: 32,
+		dropout: 0.1,
+		targetModules: ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"],
+		dora: false,
+		rslora: false,
+	});
+	assert.equal(spec.data.validation, { kind: "none" });
+	assert.is(spec.training.learningRate, 1e-4);
+	assert.equal(spec.evaluation.best, { metric: "rouge1", direction: "max" });
+});
+
+test("the user's object stays as it was, the result is frozen", () => {
+	const mine = structuredClone(minimal);
+	const spec = resolveSpec(mine);
+	assert.equal(mine, minimal);
+	assert.throws(() => {
+		(spec.training as { epochs: number }).epochs = 9;
+	}, TypeError);
+});
+
+test("everything wrong is listed at once", () => {
+	const error = problemsOf({
+		modle: 1,
+		model: { nameOrPath: "x", attention: "flash" },
+		compute: { kind: "local", device: "cpu" },
+		data: { train: { kind: "jsonl", path: "a.jsonl" } },
+		method: { kind: "lora", rank: -3, rnak: 3 },
+		training: { epochs: "four", schedule: "constnat" },
+		evaluation: { kind: "generate", metrics: ["rouge1", "rogueL"] },
+	});
+	assert.is(error.code, "SPEC_INVALID");
+	assert.equal(
+		error.issues.map(({ path }) => path),
+		[
+			"modle",
+			"method.rnak",
+			"method.rank",
+			"training.epochs",
+			"training.schedule",
+			"evaluation.metrics[1]",
+			"evaluation.metrics",
+			"model.attention",
+		],
+	);
+	const [modle, rnak, rank, epochs, schedule, metric] = error.issues;
+	assert.is(modle?.remedy, 'Did you mean "model"?');
+	assert.is(rnak?.remedy, 'Did you mean "rank"?');
+	assert.equal(rank, {
+		path: "method.rank",
+		value: -3,
+		reason: "must be >= 1",
+	});
+	assert.is(epochs?.reason, "must be a number");
+	assert.is(schedule?.remedy, 'Did you mean "constant"?');
+	assert.match(metric?.remedy ?? "", 'Did you mean "rougeL"?');
+	for (const { path } of error.issues) assert.match(error.message, path);
+});
+
+test("rules between fields", () => {
+	const cases: [Partial<Spec> | object, string][] = [
+		[
+			{
+				data: {
+					train: { kind: "jsonl", path: "a" },
+					prompt: "One for all",
+					columns: { prompt: "prompt" },
+				},
+			},
+			"data.prompt",
+		],
+		[
+			{
+				data: {
+					train: { kind: "airplanes", split: "train" },
+					validation: { kind: "airplanes", split: "validation" },
+				},
+				evaluation: {
+					kind: "generate",
+					metrics: ["rouge1", "loss"],
+					best: { metric: "rougeL" },
+				},
+			},
+			"evaluation.best.metric",
+		],
+		[
+			{
+				data: {
+					train: { kind: "airplanes", split: "train" },
+					validation: { kind: "airplanes", split: "validation" },
+				},
+				evaluation: {
+					kind: "generate",
+					metrics: ["loss"],
+					best: { metric: "loss", direction: "max" },
+				},
+			},
+			"evaluation.best.direction",
+		],
+	];
+	for (const [part, path] of cases)
+		assert.equal(
+			problemsOf({ ...minimal, ...part }).issues.map((issue) => issue.path),
+			[path],
+		);
+});
+
+test("a rule does not speak about fields that are wrong by themselves", () => {
+	const error = problemsOf({
+		...minimal,
+		evaluation: { kind: "generate", metrics: "rouge1" },
+	});
+	assert.equal(
+		error.issues.map(({ path, reason }) => [path, reason]),
+		[["evaluation.metrics", "must be an array"]],
+	);
+});
+
+test("the direction follows the metric, and is max for one of the user's own", () => {
+	const directionOf = (metric: string) =>
+		resolveSpec(
+			{
+				model: { nameOrPath: "x" },
+				data: {
+					train: { kind: "airplanes", split: "train" },
+					validation: { kind: "airplanes", split: "validation" },
+				},
+				evaluation: { kind: "generate", metrics: [metric], best: { metric } },
+			},
+			{ metrics: ["mine"] },
+		).evaluation.best.direction;
+	assert.is(directionOf("rougeL"), "max");
+	assert.is(directionOf("loss"), "min");
+	assert.is(directionOf("mine"), "max");
+});
+
+test("undefined counts as left out; what JSON cannot carry is named", () => {
+	const spec = resolveSpec({
+		...minimal,
+		seed: undefined,
+	} as unknown as Spec);
+	assert.is(spec.seed, 42);
+	const cyclic: Record<string, unknown> = { ...minimal };
+	cyclic["name"] = cyclic;
+	const cases: [unknown, string, RegExp][] = [
+		[{ ...minimal, seed: Number.NaN }, "seed", /NaN/],
+		[{ ...minimal, name: new Date() }, "name", /Date/],
+		[{ ...minimal, name: () => "x" }, "name", /function/],
+		[{ ...minimal, seed: 5n }, "seed", /bigint/],
+		[cyclic, "name", /contains itself/],
+		[undefined, "", /must be an object/],
+		["spec", "", /must be an object/],
+	];
+	for (const [input, path, reason] of cases) {
+		const { issues } = problemsOf(input);
+		assert.is(issues[0]?.path, path);
+		assert.match(issues[0]?.reason ?? "", reason);
+	}
+});
+
+test("$schema is allowed and ignored", () => {
+	const spec = resolveSpec({ ...minimal, $schema: "spec.schema.json" });
+	assert.not("$schema" in spec);
+	assert.is(hashSpec(spec), hashSpec(resolveSpec(minimal)));
+});
+
+test("the hash is that of the content, on every machine", () => {
+	const at = (folder: string, seed = 42) =>
+		hashSpec(
+			resolveSpec(
+				{
+					model: { nameOrPath: `${folder}/model` },
+					data: { train: { kind: "jsonl", path: `${folder}/train.jsonl` } },
+					output: { folder: `${folder}/run` },
+					seed,
+				},
+				{ cwd: folder },
+			),
+		);
+	assert.match(at("/one"), /^[0-9a-f]{64}$/);
+	assert.is(at("/one"), at("/two/deeper"));
+	assert.is.not(at("/one"), at("/one", 43));
+	const { data, model } = minimal;
+	assert.is(
+		hashSpec(resolveSpec({ data, model })),
+		hashSpec(resolveSpec({ model, data })),
+	);
+});
+
+test("relative paths start at the given folder", () => {
+	const spec = resolveSpec(
+		{
+			model: { nameOrPath: "./model" },
+			data: { train: { kind: "jsonl", path: "train.jsonl" } },
+			output: { folder: "run" },
+		},
+		{ cwd: "/project" },
+	);
+	assert.is(spec.model.nameOrPath, "/project/model");
+	assert.equal(spec.data.train, {
+		kind: "jsonl",
+		path: "/project/train.jsonl",
+		limit: null,
+	});
+	assert.is(spec.output.folder, "/project/run");
+});
+
+test.run();
