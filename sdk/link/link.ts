@@ -119,6 +119,7 @@ export class Link {
 		return this.#received;
 	}
 
+	/** Handles what has come, and disconnects. */
 	async close(): Promise<void> {
 		await this.#sending;
 		this.#router.close();

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { InputError } from "../errors.js";
 import type { RunEvent } from "../run/event.generated.js";
-import { runFiles } from "../run/folder.js";
+import { readJsonLines, runFiles } from "../run/folder.js";
 import type { FinetuneResult } from "../run/result.js";
 import type { ScoredPrediction } from "../run/scorer.js";
 import type { ResolvedSpec } from "../spec/spec.generated.js";
@@ -31,7 +31,7 @@ export function readRun(folder: string): RunRecord {
 	return {
 		folder,
 		spec: JSON.parse(readFileSync(spec, "utf8")),
-		events: readLines(join(folder, runFiles.events)),
+		events: readJsonLines(join(folder, runFiles.events)),
 		result: existsSync(result)
 			? JSON.parse(readFileSync(result, "utf8"))
 			: null,
@@ -44,7 +44,7 @@ export function readPredictions(
 	evaluationId: string,
 ): readonly ScoredPrediction[] {
 	const file = join(folder, runFiles.predictions, `${evaluationId}.jsonl`);
-	return existsSync(file) ? readLines(file) : [];
+	return existsSync(file) ? readJsonLines(file) : [];
 }
 
 /** A test picture with what was expected and what was answered before and after. */
@@ -82,11 +82,4 @@ export function readComparisons({ folder, events }: RunRecord): Comparison[] {
 		scores: tuned.scores,
 		baseScores: base.get(tuned.row)?.scores ?? null,
 	}));
-}
-
-/** A torn last line, left by a process that died while writing, does not count. */
-function readLines<Line>(file: string): Line[] {
-	const lines = readFileSync(file, "utf8").split("\n");
-	lines.pop();
-	return lines.map((line) => JSON.parse(line));
 }

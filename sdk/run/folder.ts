@@ -6,6 +6,7 @@ import {
 	mkdirSync,
 	openSync,
 	readdirSync,
+	readFileSync,
 	renameSync,
 	rmSync,
 	writeFileSync,
@@ -93,6 +94,12 @@ export class RunFolder {
 		if (durable) fsyncSync(this.#events);
 	}
 
+	/** The worker's own log, from after the given number on; a torn last line is left out. */
+	readWorkerLog(after: number): unknown[] {
+		const file = join(this.path, runFiles.worker);
+		return existsSync(file) ? readJsonLines(file).slice(after) : [];
+	}
+
 	/** Writes a JSON file whole or not at all. */
 	writeJson(name: string, value: unknown): void {
 		this.writeText(name, `${JSON.stringify(value, null, 2)}\n`);
@@ -142,4 +149,11 @@ function locked(path: string, holder: number): InputError {
 		`The run folder ${path} is in use by process ${holder}. Wait for it, or choose another output.folder.`,
 		{ data: { folder: path, pid: holder } },
 	);
+}
+
+/** The lines of a JSON Lines file. A torn last one, of a process that died while writing, does not count. */
+export function readJsonLines<Line>(file: string): Line[] {
+	const lines = readFileSync(file, "utf8").split("\n");
+	lines.pop();
+	return lines.map((line) => JSON.parse(line));
 }

@@ -1,5 +1,4 @@
 // One attempt at a run, from the environment to the result: starts the worker, keeps what it says, has it answered.
-import { setTimeout as delay } from "node:timers/promises";
 import { CanceledError } from "../errors.js";
 import {
 	ensureEnvironment,
@@ -41,9 +40,6 @@ export interface SessionOptions {
 	/** How long an ending worker may take before it is killed. */
 	readonly graceMs: number;
 }
-
-/** The last events of a process that is gone may still be on their way. */
-const lastWordsMs = 1_000;
 
 /** Lines of the worker's stderr that a crash report quotes. */
 const stderrLines = 20;
@@ -129,7 +125,7 @@ export class Session {
 		);
 		this.#link = await this.#openLink(folder);
 		try {
-			return await this.#follow(environment.python);
+			return await this.#follow(environment.python, folder);
 		} finally {
 			await this.#link.close();
 		}
@@ -143,10 +139,7 @@ export class Session {
 				onHello: () => {
 					this.#isGreeted = true;
 				},
-				onEvents: (events) => {
-					for (const event of this.#journal?.relay(events) ?? [])
-						this.#note(event, folder);
-				},
+				onEvents: (events) => this.#takeEvents(events, folder),
 				onBeat: () => {},
 				onFault: (error) => this.#fail(error),
 				onStranger: () =>
@@ -162,9 +155,8 @@ export class Session {
 	}
 
 	/** From the worker's start to its exit, where everything is known. */
-	async #follow(python: string): Promise<EndEvent> {
-		const { runId, spec, folder, startTimeoutMs, graceMs, program } =
-			this.#options;
+	async #follow(python: string, folder: RunFolder): Promise<EndEvent> {
+		const { runId, spec, startTimeoutMs, graceMs, program } = this.#options;
 		const worker = await startWorker({
 			python,
 			...(program === undefined ? {} : { program }),
@@ -172,7 +164,7 @@ export class Session {
 				...this.#link?.address,
 				runId,
 				attempt: this.#attempt,
-				runFolder: folder,
+				runFolder: folder.path,
 				cacheFolder: cacheFolder(),
 				graceMs,
 				lease: true,
@@ -194,8 +186,9 @@ export class Session {
 		if (signal.aborted) onCancel();
 		try {
 			const exit = await worker.exited;
-			for (let ms = 0; !this.#end && ms < lastWordsMs; ms += 50)
-				await delay(50);
+			await this.#link?.close();
+			// What it could not send any more, it has written down.
+			this.#takeEvents(folder.readWorkerLog(this.#link?.received ?? 0), folder);
 			await this.#directing;
 			return this.#verdict(exit, worker.pid);
 		} finally {
@@ -215,6 +208,11 @@ export class Session {
 		if (this.#end.adapter === null)
 			throw new CanceledError("stopped before the first step", runId);
 		return this.#end;
+	}
+
+	#takeEvents(events: readonly unknown[], folder: RunFolder): void {
+		for (const event of this.#journal?.relay(events) ?? [])
+			this.#note(event, folder);
 	}
 
 	#note(event: RunEvent, folder: RunFolder): void {

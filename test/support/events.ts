@@ -1,0 +1,28 @@
+// Every event of a run folder must be an event by the published schema, with numbers that have no gap.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import * as assert from "uvu/assert";
+import type { RunEvent } from "../../sdk/run/event.generated.js";
+import { compileJudge } from "../../sdk/schema/judge.js";
+
+const { $schema: _, ...schema } = JSON.parse(
+	readFileSync(
+		new URL("../../schemas/event.schema.json", import.meta.url),
+		"utf8",
+	),
+);
+const judge = compileJudge(schema);
+
+/** Reads one of a run folder's two logs and checks every line. */
+export function checkedLog(
+	folder: string,
+	name: "events.jsonl" | "worker.jsonl",
+): RunEvent[] {
+	const lines = readFileSync(join(folder, name), "utf8").trimEnd().split("\n");
+	const events: RunEvent[] = lines.map((line) => JSON.parse(line));
+	for (const [index, event] of events.entries()) {
+		assert.equal(judge(event), [], JSON.stringify(event).slice(0, 200));
+		assert.is(event.seq, index + 1, `${name} has a gap`);
+	}
+	return events;
+}

@@ -1,0 +1,84 @@
+// Runs whose worker is the torch-free puppet of test/fixtures: real link, real process, a plan instead of a model.
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { OwnMetric } from "../../sdk/metrics/index.js";
+import { type FinetuneRun, startRun } from "../../sdk/run/run.js";
+import { resolveSpec } from "../../sdk/spec/resolve.js";
+import { temporaryFolder } from "./folders.js";
+import { testPython } from "./python.js";
+
+export const puppetProgram = {
+	module: "puppet",
+	code: fileURLToPath(new URL("../fixtures", import.meta.url)),
+};
+
+/** What the puppet does; its defaults are in test/fixtures/puppet. */
+export interface Plan {
+	readonly steps?: number;
+	readonly stepMs?: number;
+	readonly evaluateEvery?: number;
+	readonly answers?: readonly string[];
+	readonly crashAt?: number;
+	readonly printLine?: string;
+	readonly foreignEvent?: boolean;
+	readonly ignoreStop?: boolean;
+}
+
+export interface PuppetOptions {
+	readonly signal?: AbortSignal;
+	readonly metrics?: Readonly<Record<string, OwnMetric>>;
+	readonly metric?: string;
+	readonly keep?: number;
+	readonly folder?: string;
+	readonly graceMs?: number;
+}
+
+export function puppetRun(
+	plan: Plan,
+	{
+		signal,
+		metrics = {},
+		metric = "rouge1",
+		keep = 1,
+		folder = join(temporaryFolder(), "run"),
+		graceMs = 3_000,
+	}: PuppetOptions = {},
+): FinetuneRun {
+	const spec = resolveSpec(
+		{
+			name: JSON.stringify(plan),
+			model: { nameOrPath: "none" },
+			data: {
+				train: { kind: "jsonl", path: "none" },
+				...(plan.evaluateEvery
+					? { validation: { kind: "jsonl", path: "none" } }
+					: {}),
+			},
+			...(plan.evaluateEvery
+				? {
+						evaluation: {
+							kind: "generate",
+							metrics: [metric],
+							best: { metric },
+						} as const,
+					}
+				: {}),
+			checkpoints: { keep },
+		},
+		{ metrics: Object.keys(metrics) },
+	);
+	return startRun(
+		{
+			runId: "puppet-run",
+			spec,
+			folder,
+			python: testPython,
+			wheels: undefined,
+			metrics,
+			startTimeoutMs: 20_000,
+			graceMs,
+			program: puppetProgram,
+		},
+		signal,
+	);
+}
