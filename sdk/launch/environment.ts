@@ -97,6 +97,9 @@ export async function ensureEnvironment(
 	);
 	try {
 		if (!isWhole(folder)) await make(folder, base, requirements, options);
+	} catch (error) {
+		rmSync(folder, { recursive: true, force: true });
+		throw error;
 	} finally {
 		lock.release();
 	}
@@ -214,6 +217,7 @@ async function make(
 	options: EnvironmentOptions,
 ): Promise<void> {
 	checkPlatform(base);
+	checkVenv(base);
 	const isRepair = existsSync(folder);
 	progress(
 		options,
@@ -224,6 +228,7 @@ async function make(
 	);
 	rmSync(folder, { recursive: true, force: true });
 	mkdirSync(dirname(folder), { recursive: true });
+	checkSpace(dirname(folder), pipBytes);
 	await makeVenv(folder, base);
 	const pip: PipOptions = {
 		python: join(folder, "bin", "python"),
@@ -252,11 +257,6 @@ async function make(
 }
 
 async function makeVenv(folder: string, base: PythonFacts): Promise<void> {
-	if (!base.hasEnsurepip)
-		throw new EnvironmentError(
-			"PYTHON_NO_ENSUREPIP",
-			`${base.executable} (Python ${base.version}) cannot make virtual environments: its \`venv\` or \`ensurepip\` is missing. On Debian and Ubuntu: apt install python3-venv. Or name another interpreter with CAPTUNE_PYTHON.`,
-		);
 	const { execa } = await import("execa");
 	const result = await execa(base.executable, ["-I", "-m", "venv", folder], {
 		reject: false,
@@ -264,11 +264,19 @@ async function makeVenv(folder: string, base: PythonFacts): Promise<void> {
 		stdin: "ignore",
 	});
 	if (!result.failed) return;
-	const isFull = /No space left|Errno 28/.test(result.all);
 	throw new EnvironmentError(
-		isFull ? "INSTALL_NO_SPACE" : "INSTALL_FAILED",
-		`The virtual environment ${folder} could not be made: ${result.all.trim().split("\n").at(-1) || result.shortMessage}. Check that the folder can be written and has space, or set CAPTUNE_HOME to another.`,
+		"INSTALL_FAILED",
+		`The virtual environment ${folder} could not be made: ${result.all.trim().split("\n").at(-1) || result.shortMessage}. Check that the folder can be written, or set CAPTUNE_HOME to another.`,
 		{ data: { output: result.all.split("\n").slice(-40) } },
+	);
+}
+
+/** Debian's python3 comes without what makes environments. */
+function checkVenv({ executable, version, hasEnsurepip }: PythonFacts): void {
+	if (hasEnsurepip) return;
+	throw new EnvironmentError(
+		"PYTHON_NO_ENSUREPIP",
+		`${executable} (Python ${version}) cannot make virtual environments: its \`venv\` or \`ensurepip\` is missing. On Debian and Ubuntu: apt install python3-venv. Or name another interpreter with CAPTUNE_PYTHON.`,
 	);
 }
 
@@ -286,6 +294,9 @@ function checkPlatform({ platform, machine, glibc, version }: PythonFacts) {
 	);
 }
 
+/** Size of the wheels that a virtual environment begins with; venv does not say when the disk is full. */
+const pipBytes = 5e6;
+
 /** Unpacked, packages take nearly five times their wheels; measured 4.6 for the pinned set. */
 function checkSpace(folder: string, totalBytes: number): void {
 	const needed = totalBytes * 5;
@@ -293,7 +304,7 @@ function checkSpace(folder: string, totalBytes: number): void {
 	if (bavail * bsize >= needed) return;
 	throw new EnvironmentError(
 		"INSTALL_NO_SPACE",
-		`${folder} has ${gigabytes(bavail * bsize)} free, and the Python packages need about ${gigabytes(needed)}. Free some space, or set CAPTUNE_HOME to a folder on another disk.`,
+		`${folder} has ${gigabytes(bavail * bsize)} free, and the Python environment needs about ${gigabytes(needed)}. Free some space, or set CAPTUNE_HOME to a folder on another disk.`,
 		{ data: { freeBytes: bavail * bsize, neededBytes: needed } },
 	);
 }

@@ -1,5 +1,6 @@
 // Drives pip: what would be installed and how large it is, then the installation with its progress.
-import { statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { EnvironmentError, type ErrorCode } from "../errors.js";
 import type { Requirements } from "./requirements.js";
@@ -24,18 +25,19 @@ export async function planInstall(
 	requirements: Requirements,
 	options: PipOptions,
 ): Promise<readonly PlannedFile[]> {
-	const output = await pip(
+	const file = join(dirname(options.python), "plan.json");
+	await pip(
 		[
 			"install",
 			"--dry-run",
 			"--quiet",
 			"--report",
-			"-",
+			file,
 			...targets(requirements, options),
 		],
 		options,
 	);
-	const report = JSON.parse(output.slice(output.indexOf("{"))) as {
+	const report = JSON.parse(readFileSync(file, "utf8")) as {
 		readonly install: readonly {
 			readonly download_info: { readonly url: string };
 		}[];
@@ -114,7 +116,7 @@ async function pip(
 	args: readonly string[],
 	{ python, signal }: PipOptions,
 	onLine?: (line: string) => void,
-): Promise<string> {
+): Promise<void> {
 	const { execa } = await import("execa");
 	const child = execa(
 		python,
@@ -140,7 +142,6 @@ async function pip(
 	const output = [...result.stdout, ...result.stderr];
 	if (result.isCanceled) signal?.throwIfAborted();
 	if (result.failed) throw failure(output);
-	return result.stdout.join("\n");
 }
 
 /** pip tells its failures in words only; these are the words of pip 23 to 26. */
