@@ -1,0 +1,43 @@
+// The worker's environment with pytest, ruff and the oracles on top, in an environment of their own beside it.
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { execa } from "execa";
+import { isWhole } from "../../sdk/launch/environment.js";
+import { readRequirements } from "../../sdk/launch/requirements.js";
+
+/** Path of an interpreter that has all packages of `python` and the test extras; made once, then reused. */
+export async function ensureTestTools(python: string): Promise<string> {
+	const environment = dirname(dirname(python));
+	const folder = `${environment}-test`;
+	const testPython = join(folder, "bin", "python");
+	if (isWhole(folder)) return testPython;
+	console.log("adding the test tools");
+	rmSync(folder, { recursive: true, force: true });
+	mkdirSync(dirname(folder), { recursive: true });
+	await execa(python, ["-m", "venv", "--without-pip", folder]);
+	writeFileSync(
+		join(sitePackages(folder), "environment.pth"),
+		sitePackages(environment),
+	);
+	const all = readRequirements(["test"]).packages;
+	const known = new Set(readRequirements().packages);
+	await execa(
+		python,
+		[
+			...["-m", "pip", "--python", testPython, "install", "--quiet"],
+			...["--disable-pip-version-check", "--no-input"],
+			...all.filter((one) => !known.has(one)),
+		],
+		{ stdio: "inherit" },
+	);
+	writeFileSync(join(folder, "captune.json"), "{}\n");
+	return testPython;
+}
+
+function sitePackages(folder: string): string {
+	const lib = join(folder, "lib");
+	const python = readdirSync(lib).find((name) => name.startsWith("python3"));
+	if (python === undefined)
+		throw new Error(`${folder} is no Python environment.`);
+	return join(lib, python, "site-packages");
+}
