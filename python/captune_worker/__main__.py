@@ -64,7 +64,7 @@ def run(bootstrap: Bootstrap, report: Report, control: Control) -> tuple[int, fl
             code=refusal.code, message=refusal.message, issues=refusal.issues
         )
         report.end(status="failed", steps=report.steps, error=error)
-    except Exception as problem:
+    except Exception as problem:  # noqa: BLE001 - whatever it is, the SDK must learn it
         error = EndError(
             code="WORKER_FAILED",
             message=f"The worker failed: {type(problem).__name__}: {problem}",

@@ -80,9 +80,7 @@ def collate(examples: Sequence[Example], pad_id: int) -> Batch:
     )
 
 
-def collate_prompts(
-    examples: Sequence[Example], pad_id: int
-) -> tuple[Tensor, Tensor]:
+def collate_prompts(examples: Sequence[Example], pad_id: int) -> tuple[Tensor, Tensor]:
     """Prompts alone, padded on the left, to generate from.
 
     Returns ``input_ids`` and ``attention_mask``, both int64 [batch, width].

@@ -38,14 +38,14 @@ class ImageFeatures:
                 fresh = dict(zip(missing, self._encode(missing), strict=True))
         for picture, features in fresh.items():
             self._keep(picture, features)
-        return [
-            fresh[one] if one in fresh else self._kept[one] for one in pictures
-        ]
+        return [fresh[one] if one in fresh else self._kept[one] for one in pictures]
 
     def _encode(self, pictures: Sequence[Path]) -> list[Tensor]:
         seen = self._image_processor([read_image(path) for path in pictures])
         embedding = self._causal.model.vision_embed_tokens
-        pixels = seen["pixel_values"].to(embedding.glb_GN.device, embedding.glb_GN.dtype)
+        pixels = seen["pixel_values"].to(
+            embedding.glb_GN.device, embedding.glb_GN.dtype
+        )
         return self._causal.get_image_features(pixels, seen["image_sizes"])
 
     def _keep(self, picture: Path, features: Tensor) -> None:

@@ -26,7 +26,7 @@ def environment() -> str:
     }
     try:
         facts["devices"] = _devices()
-    except Exception as error:  # a broken torch is an answer, not a failure
+    except Exception as error:  # noqa: BLE001 - a broken torch is an answer
         facts["problem"] = f"torch: {type(error).__name__}: {error}"
     return json.dumps(facts, allow_nan=False)
 

@@ -53,4 +53,3 @@ def end_with_parent(control: Control, grace_ms: int) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:  # it died before the line above
         control.abandon()
-

@@ -78,7 +78,7 @@ class Link:
         dealer = self._connect(context)
         try:
             self._serve(dealer)
-        except Exception as error:  # the training thread must learn of it
+        except Exception as error:  # noqa: BLE001 - training must learn of it
             self.inbox.put(error)
         finally:
             dealer.close(linger=500)

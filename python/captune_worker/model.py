@@ -36,7 +36,9 @@ def load_processor(spec: Spec) -> Any:
     """
     with _as_refusal(spec):
         return AutoProcessor.from_pretrained(
-            _source(spec), revision=spec.model.revision, num_crops=spec.model.image_crops
+            _source(spec),
+            revision=spec.model.revision,
+            num_crops=spec.model.image_crops,
         )
 
 

@@ -20,6 +20,7 @@ from .resolution import resolve
 from .spec import Spec
 from .train import Progress, Trainer
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """How a run ended well."""
@@ -97,9 +98,7 @@ def conduct(
     return Outcome(status=status, adapter=adapter, kept_step=kept_step)
 
 
-def keep_best(
-    model: TrainedModel, checkpoints: Checkpoints, progress: Progress
-) -> int:
+def keep_best(model: TrainedModel, checkpoints: Checkpoints, progress: Progress) -> int:
     """Puts the best checkpoint's weights into the model; without one the last stay."""
     best = progress.best_step
     if best is None or best == progress.step:
