@@ -54,7 +54,7 @@ def encode_row(row: Row, processor: Any) -> Example:
     answer = tokenizer(row.answer, add_special_tokens=False).input_ids
     return Example(
         row=row,
-        prompt_ids=processor._encode(prompt, [visual_tokens]),
+        prompt_ids=processor.prompt_ids(prompt, [visual_tokens]),
         answer_ids=[*answer, tokenizer.convert_tokens_to_ids("<|end|>")],
         visual_tokens=visual_tokens,
     )

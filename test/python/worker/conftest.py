@@ -1,0 +1,96 @@
+"""A tiny model, a few pictures, and runs without a link."""
+
+import copy
+import json
+import queue
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from captune_worker import session, spec
+from captune_worker.control import Control
+from captune_worker.journal import Journal
+from captune_worker.report import Report
+from phi3_v import tiny
+from PIL import Image
+
+SCHEMAS = Path(__file__).parents[3] / "schemas"
+
+
+def examples(name: str) -> dict[str, Any]:
+    """Valid and invalid examples of a schema."""
+    return json.loads((SCHEMAS / "examples" / f"{name}.json").read_bytes())
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model with random weights, in the hub's layout."""
+    folder = tmp_path_factory.mktemp("tiny") / "model"
+    tiny.write_checkpoint(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Seven rows of three picture shapes and answers of several lengths."""
+    folder = tmp_path_factory.mktemp("rows")
+    lines = []
+    for index in range(7):
+        size = [(90, 60), (60, 90), (80, 80)][index % 3]
+        color = (37 * index % 256, 91 * index % 256, 153 * index % 256)
+        Image.new("RGB", size, color).save(folder / f"{index}.png")
+        answer = f"answer {index}" + " and more" * (index % 4)
+        lines.append(json.dumps({"image": f"{index}.png", "answer": answer}))
+    (folder / "rows.jsonl").write_text("\n".join(lines) + "\n")
+    return folder / "rows.jsonl"
+
+
+@dataclass(frozen=True)
+class Conducted:
+    """What a run said and left."""
+
+    folder: Path
+    events: list[dict[str, Any]]
+    outcome: session.Outcome
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        return [event for event in self.events if event["type"] == kind]
+
+
+Conduct = Callable[..., Conducted]
+
+
+@pytest.fixture
+def plain_spec(checkpoint: Path, rows: Path) -> dict[str, Any]:
+    """A resolved spec on the tiny model: two steps, nobody scores."""
+    plain = copy.deepcopy(examples("resolved-spec")["valid"][0])
+    plain["model"].update(nameOrPath=str(checkpoint), imageCrops=1)
+    plain["data"]["train"] = {"kind": "jsonl", "path": str(rows), "limit": None}
+    plain["method"]["dropout"] = 0
+    plain["training"].update(
+        maxSteps=2, batchSize=6, gradientAccumulationSteps=1, warmupRatio=0
+    )
+    plain["evaluation"].update(scoreTimeoutMs=0, maxNewTokens=8)
+    return plain
+
+
+@pytest.fixture
+def conduct(tmp_path: Path) -> Conduct:
+    """Conducts a resolved spec in this process, with a journal and no link."""
+
+    def run(plain: dict[str, Any]) -> Conducted:
+        folder = tmp_path / f"run-{len(list(tmp_path.iterdir()))}"
+        folder.mkdir()
+        journal = Journal(folder / "worker.jsonl")
+        report = Report("run", 1, journal, lambda: None)
+        control = Control(queue.Queue())
+        outcome = session.conduct(
+            spec.parse(plain), folder, tmp_path / "cache", report, control
+        )
+        journal.close()
+        lines = (folder / "worker.jsonl").read_text().splitlines()
+        return Conducted(folder, [json.loads(line) for line in lines], outcome)
+
+    return run

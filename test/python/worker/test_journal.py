@@ -1,0 +1,53 @@
+"""The journal gives back what was said, from memory and from the file."""
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+from captune_worker import events, journal
+
+
+def warning(seq: int) -> events.Warning:
+    return events.Warning(
+        run_id="r", attempt=1, seq=seq, time=1.5, code="C", message=f"é {seq}"
+    )
+
+
+def test_reads_back_every_stretch(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(journal, "RECENT_EVENTS", 5)
+    log = journal.Journal(tmp_path / "worker.jsonl")
+    for seq in range(1, 21):
+        log.append(warning(seq), durable=seq == 20)
+    assert log.last == 20
+    for first in range(1, 22):
+        for count in range(1, 22):
+            read = [msgspec.msgpack.decode(one) for one in log.read(first, count)]
+            wanted = range(first, min(first + count, 21))
+            assert [one["seq"] for one in read] == list(wanted)
+            assert all(one["message"] == f"é {one['seq']}" for one in read)
+
+
+def test_the_file_is_json_lines_and_complete(tmp_path: Path) -> None:
+    log = journal.Journal(tmp_path / "worker.jsonl")
+    for seq in (1, 2, 3):
+        log.append(warning(seq))
+        lines = (tmp_path / "worker.jsonl").read_text().splitlines()
+        assert [json.loads(line)["seq"] for line in lines] == list(range(1, seq + 1))
+    log.close()
+
+
+def test_short_writes_are_continued(tmp_path: Path, monkeypatch) -> None:
+    real = journal.os.write
+    monkeypatch.setattr(journal.os, "write", lambda fd, data: real(fd, data[:7]))
+    log = journal.Journal(tmp_path / "worker.jsonl")
+    log.append(warning(1))
+    assert json.loads((tmp_path / "worker.jsonl").read_text())["seq"] == 1
+
+
+def test_a_full_disk_is_not_swallowed(tmp_path: Path) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("there is no /dev/full here")
+    with pytest.raises(OSError, match="No space"):
+        journal.Journal(full).append(warning(1))
