@@ -37,6 +37,7 @@ class Control:
         self._stop = threading.Event()
         self._abandoned = threading.Event()
         self._canceled = False
+        self._spec: dict[str, Any] | None = None
         self._decisions: dict[str | None, Decision] = {}
         self._prune: list[int] = []
         self._statistics: list[tuple[str, str]] = []
@@ -63,13 +64,12 @@ class Control:
             Abandoned: when the SDK is gone first.
             Canceled: when the run is.
         """
-        while True:
+        while self._spec is None:
             message = self._next(timeout=0.2)
-            if message is not None and message["type"] == "start":
-                return message["spec"]
             if message is not None:
                 self._take(message)
             self.check()
+        return self._spec
 
     def check(self) -> None:
         """Call between pieces of work that may be given up half done.
@@ -132,6 +132,8 @@ class Control:
 
     def _take(self, message: dict[str, Any]) -> None:
         match message["type"]:
+            case "start":
+                self._spec = message["spec"]
             case "stop":
                 self._stop.set()
             case "cancel":

@@ -220,6 +220,21 @@ pythonTest(
 	},
 );
 
+pythonTest(
+	"a worker that never connects is ended, and its last line told",
+	async () => {
+		const run = puppetRun({}, { module: "silent", startTimeoutMs: 1_500 });
+		const error = await errorOf(run);
+		assert.instance(error, WorkerError);
+		assert.is((error as WorkerError).code, "WORKER_START_TIMEOUT");
+		assert.match(
+			(error as WorkerError).message,
+			"waiting for a licence server",
+		);
+		assert.not(existsSync(run.folder));
+	},
+);
+
 pythonTest("an event that is none ends the run by name", async () => {
 	const error = await errorOf(puppetRun({ foreignEvent: true }));
 	assert.instance(error, WorkerError);

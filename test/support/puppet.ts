@@ -21,7 +21,6 @@ export interface Plan {
 	readonly crashAt?: number;
 	readonly printLine?: string;
 	readonly foreignEvent?: boolean;
-	readonly ignoreStop?: boolean;
 }
 
 export interface PuppetOptions {
@@ -31,6 +30,9 @@ export interface PuppetOptions {
 	readonly keep?: number;
 	readonly folder?: string;
 	readonly graceMs?: number;
+	readonly startTimeoutMs?: number;
+	/** A module of test/fixtures to run instead. */
+	readonly module?: string;
 }
 
 export function puppetRun(
@@ -42,6 +44,8 @@ export function puppetRun(
 		keep = 1,
 		folder = join(temporaryFolder(), "run"),
 		graceMs = 3_000,
+		startTimeoutMs = 20_000,
+		module = "puppet",
 	}: PuppetOptions = {},
 ): FinetuneRun {
 	const spec = resolveSpec(
@@ -75,9 +79,9 @@ export function puppetRun(
 			python: testPython,
 			wheels: undefined,
 			metrics,
-			startTimeoutMs: 20_000,
+			startTimeoutMs,
 			graceMs,
-			program: puppetProgram,
+			program: { ...puppetProgram, module },
 		},
 		signal,
 	);

@@ -1,0 +1,94 @@
+"""What the outside wants reaches training at its boundaries, in order."""
+
+import queue
+import threading
+import time
+
+import pytest
+from captune_worker.control import Control, Decision
+from captune_worker.errors import Abandoned, Canceled
+
+
+@pytest.fixture
+def inbox() -> queue.Queue:
+    return queue.Queue()
+
+
+@pytest.fixture
+def control(inbox: queue.Queue) -> Control:
+    return Control(inbox)
+
+
+def decision(evaluation_id: str | None, prune: tuple[int, ...] = ()) -> dict:
+    return {
+        "type": "decision",
+        "evaluationId": evaluation_id,
+        "best": 4,
+        "prune": list(prune),
+        "stop": False,
+    }
+
+
+def test_nothing_is_wanted_twice(control: Control, inbox: queue.Queue) -> None:
+    inbox.put({"type": "tensorStatistics", "requestId": "a", "pattern": "x"})
+    inbox.put(decision(None, prune=(2, 3)))
+    wishes = control.at_boundary()
+    assert (wishes.stop, wishes.prune, wishes.statistics) == (
+        False,
+        [2, 3],
+        [("a", "x")],
+    )
+    wishes = control.at_boundary()
+    assert (wishes.stop, wishes.prune, wishes.statistics) == (False, [], [])
+
+
+def test_a_decision_is_waited_for(control: Control, inbox: queue.Queue) -> None:
+    threading.Timer(0.3, lambda: inbox.put(decision("one", prune=(1,)))).start()
+    assert control.decision("one", 5_000) == Decision(best=4, stop=False)
+    assert control.at_boundary().prune == [1]
+
+
+def test_a_decision_for_another_evaluation_is_kept_for_it(
+    control: Control, inbox: queue.Queue
+) -> None:
+    inbox.put(decision("two"))
+    assert control.decision("one", 50) is None
+    assert control.decision("two", 0) == Decision(best=4, stop=False)
+
+
+def test_a_deadline_is_kept(control: Control) -> None:
+    started = time.monotonic()
+    assert control.decision("one", 250) is None
+    assert 0.2 < time.monotonic() - started < 2
+
+
+def test_stop_cancel_and_abandonment(control: Control, inbox: queue.Queue) -> None:
+    assert not control.stopping
+    inbox.put({"type": "stop"})
+    assert control.stopping
+    assert control.at_boundary().stop
+    control.check()
+    control.abandon()
+    assert control.at_boundary().stop, "the step is finished and saved"
+    with pytest.raises(Abandoned):
+        control.check()
+    with pytest.raises(Abandoned):
+        control.decision("one", 5_000)
+    inbox.put({"type": "cancel"})
+    with pytest.raises(Canceled):
+        control.at_boundary()
+
+
+def test_the_links_failure_reaches_training(
+    control: Control, inbox: queue.Queue
+) -> None:
+    inbox.put(RuntimeError("refused"))
+    with pytest.raises(RuntimeError, match="refused"):
+        control.at_boundary()
+
+
+def test_messages_before_the_start_count(control: Control, inbox: queue.Queue) -> None:
+    inbox.put({"type": "stop"})
+    inbox.put({"type": "start", "spec": {"name": "x"}})
+    assert control.wait_for_start() == {"name": "x"}
+    assert control.at_boundary().stop
