@@ -11,7 +11,7 @@ from .errors import Abandoned, Canceled
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What TypeScript decided from a score."""
+    """What TypeScript decided at a checkpoint."""
 
     best: int | None
     """Step of the best checkpoint so far."""
@@ -38,7 +38,7 @@ class Control:
         self._abandoned = threading.Event()
         self._canceled = False
         self._spec: dict[str, Any] | None = None
-        self._decisions: dict[str | None, Decision] = {}
+        self._decisions: dict[int, Decision] = {}
         self._prune: list[int] = []
         self._statistics: list[tuple[str, str]] = []
 
@@ -99,15 +99,15 @@ class Control:
         self._prune, self._statistics = [], []
         return wishes
 
-    def decision(self, evaluation_id: str, timeout_ms: int) -> Decision | None:
-        """What was decided from that evaluation; None when nobody answered in time.
+    def decision(self, step: int, timeout_ms: int) -> Decision | None:
+        """What was decided at that checkpoint; None when nobody answered in time.
 
         Raises:
             Abandoned: when the SDK is gone.
             Canceled: when the run is.
         """
         deadline = time.monotonic() + timeout_ms / 1000
-        while evaluation_id not in self._decisions:
+        while step not in self._decisions:
             self.check()
             wait = min(0.2, deadline - time.monotonic())
             if wait <= 0:
@@ -115,7 +115,7 @@ class Control:
             message = self._next(timeout=wait)
             if message is not None:
                 self._take(message)
-        return self._decisions.pop(evaluation_id)
+        return self._decisions.pop(step)
 
     def _drain(self) -> None:
         while (message := self._next()) is not None:
@@ -140,7 +140,7 @@ class Control:
                 self._canceled = True
             case "decision":
                 self._prune.extend(message["prune"])
-                self._decisions[message["evaluationId"]] = Decision(
+                self._decisions[message["step"]] = Decision(
                     best=message["best"], stop=message["stop"]
                 )
             case "tensorStatistics":

@@ -34,14 +34,14 @@ class Evaluator:
         step: int,
         model: Literal["base", "tuned"] = "tuned",
         images: Literal["own", "shuffled"] = "own",
-    ) -> str | None:
-        """Evaluates a split and returns the id of the evaluation; None without it.
+    ) -> None:
+        """Evaluates a split, if there is one of that name.
 
         Raises:
             Abandoned, Canceled: between two batches.
         """
         if split not in self.splits:
-            return None
+            return
         settings = self.spec.evaluation
         examples = self.splits[split][: settings.max_examples]
         shown = examples if images == "own" else self._deal_pictures(examples)
@@ -79,7 +79,6 @@ class Evaluator:
         seconds = time.monotonic() - started
         self.report.evaluation(**head, examples=sums, seconds=seconds)
         self.report.stage(stage="evaluate", state="completed", message=split)
-        return evaluation_id
 
     @torch.no_grad()
     def _sums(self, examples: Sequence[Example], first: int) -> list[ExampleSums]:

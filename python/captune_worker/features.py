@@ -40,13 +40,17 @@ class ImageFeatures:
             self._keep(picture, features)
         return [fresh[one] if one in fresh else self._kept[one] for one in pictures]
 
-    def _encode(self, pictures: Sequence[Path]) -> list[Tensor]:
+    def pixels(self, pictures: Sequence[Path]) -> dict[str, Tensor]:
+        """``pixel_values`` and ``image_sizes`` of pictures, as the tower gets them."""
         seen = self._image_processor([read_image(path) for path in pictures])
-        embedding = self._causal.model.vision_embed_tokens
-        pixels = seen["pixel_values"].to(
-            embedding.glb_GN.device, embedding.glb_GN.dtype
-        )
-        return self._causal.get_image_features(pixels, seen["image_sizes"])
+        like = self._causal.model.vision_embed_tokens.glb_GN
+        return {
+            "pixel_values": seen["pixel_values"].to(like.device, like.dtype),
+            "image_sizes": seen["image_sizes"],
+        }
+
+    def _encode(self, pictures: Sequence[Path]) -> list[Tensor]:
+        return self._causal.get_image_features(**self.pixels(pictures))
 
     def _keep(self, picture: Path, features: Tensor) -> None:
         size = features.numel() * features.element_size()

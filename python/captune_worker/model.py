@@ -110,7 +110,7 @@ class TrainedModel:
         """The same behind PEFT; None when every weight is trained."""
         self.processor = processor
         self._dtype = resolution.dtype
-        self._features = ImageFeatures(causal, processor.image_processor)
+        self.features = ImageFeatures(causal, processor.image_processor)
 
     @property
     def device(self) -> torch.device:
@@ -128,10 +128,12 @@ class TrainedModel:
 
     def inputs(self, batch: Batch, pictures: Sequence[Path]) -> dict[str, Any]:
         """The keyword arguments of a forward pass, on the device."""
+        with self._autocast():
+            image_features = self.features.of(pictures)
         return {
             "input_ids": batch.input_ids.to(self.device),
             "row_lengths": batch.lengths.to(self.device),
-            "image_features": self._features.of(pictures),
+            "image_features": image_features,
         }
 
     def answer_sums(self, batch: Batch, inputs: dict[str, Any]) -> AnswerSums:
@@ -166,7 +168,7 @@ class TrainedModel:
             sequences = self.causal.generate(
                 input_ids=input_ids.to(self.device),
                 attention_mask=attention_mask.to(self.device),
-                image_features=self._features.of(pictures),
+                image_features=self.features.of(pictures),
                 max_new_tokens=max_new_tokens,
                 do_sample=False,
             )

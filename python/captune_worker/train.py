@@ -181,31 +181,32 @@ class Trainer:
         path = str(self.checkpoints.path(step))
         self.report.checkpoint(step=step, state="saved", path=path, bytes=size)
         self.report.stage(stage="save", state="completed")
-        evaluation_id = self.evaluator.run("validation", step)
+        self.evaluator.run("validation", step)
         self.report.stage(stage="train", state="started")
-        if evaluation_id is None:
-            return None
         timeout = self.spec.evaluation.score_timeout_ms
-        decision = self.control.decision(evaluation_id, timeout)
+        decision = self.control.decision(step, timeout)
         if decision is None:
             self.report.warning(
                 code="SCORE_LATE",
-                message=f"No score of step {step} came within {timeout} ms; "
+                message=f"No decision on step {step} came within {timeout} ms; "
                 "training goes on and its checkpoint is kept.",
-                data={"evaluationId": evaluation_id},
+                data={"step": step},
             )
             return None
         self.progress.best_step = decision.best
         return decision
 
     def _describe_batch(self, batch: Batch, inputs: dict) -> None:
-        """Every tensor the model gets with the first micro-batch, and what is trained."""
+        """Every tensor that the model gets with the first micro-batch."""
+        pictures = [one.row.image for one in batch.examples]
         features = inputs["image_features"]
         named = {
             "input_ids": inputs["input_ids"],
             "labels": batch.labels,
             "row_lengths": inputs["row_lengths"],
-        } | {f"image_features.{at}": one for at, one in enumerate(features)}
+            **self.model.features.pixels(pictures),
+            **{f"image_features.{at}": one for at, one in enumerate(features)},
+        }
         self.report.tensors(
             of="batch",
             step=0,

@@ -33,12 +33,10 @@ const cancel = branch(
 
 const decision = branch(
 	"DecisionControl",
-	"What TypeScript decided from a score.",
+	"What TypeScript decides at a checkpoint, once its evaluation is scored.",
 	{ type: "decision" },
 	{
-		evaluationId: nullable(
-			string("The evaluation that is waited for; null when none is."),
-		),
+		step: integer("The checkpoint that this is about.", { minimum: 0 }),
 		best: nullable(
 			integer("Step of the best checkpoint so far.", { minimum: 0 }),
 		),

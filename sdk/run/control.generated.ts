@@ -27,11 +27,11 @@ export interface CancelControl {
 	readonly type: "cancel";
 }
 
-/** What TypeScript decided from a score. */
+/** What TypeScript decides at a checkpoint, once its evaluation is scored. */
 export interface DecisionControl {
 	readonly type: "decision";
-	/** The evaluation that is waited for; null when none is. */
-	readonly evaluationId: string | null;
+	/** The checkpoint that this is about. */
+	readonly step: number;
 	/** Step of the best checkpoint so far. */
 	readonly best: number | null;
 	/** Steps of the checkpoints to remove. */

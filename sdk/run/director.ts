@@ -94,10 +94,10 @@ export class Director {
 			await this.#sayScore(event, isCandidate);
 		} catch (error) {
 			// The worker waits for an answer, and without scores there is no point in going on.
-			if (isCandidate) this.#decide(event.evaluationId, true);
+			if (isCandidate) this.#decide(event.step, true);
 			throw error;
 		}
-		if (isCandidate) this.#decide(event.evaluationId);
+		if (isCandidate) this.#decide(event.step);
 	}
 
 	async #sayScore(event: EvaluationEvent, isCandidate: boolean): Promise<void> {
@@ -123,13 +123,13 @@ export class Director {
 	/** Without a validation split no score will come, and only the number of checkpoints is to be decided. */
 	#noteCheckpoint(step: number): void {
 		this.#book.saved(step);
-		if (!this.#hasValidation) this.#decide(null);
+		if (!this.#hasValidation) this.#decide(step);
 	}
 
-	#decide(evaluationId: string | null, stop = false): void {
+	#decide(step: number, stop = false): void {
 		this.#ports.tell({
 			type: "decision",
-			evaluationId,
+			step,
 			best: this.#book.best?.step ?? null,
 			prune: this.#book.prune(),
 			stop,

@@ -73,6 +73,7 @@ export class Session {
 			const end = await this.#train(folder);
 			const result = this.#result(end, (Date.now() - startedAt) / 1000);
 			folder.writeJson(runFiles.result, result);
+			await this.#writeReport();
 			folder.close();
 			return result;
 		} catch (error) {
@@ -213,6 +214,20 @@ export class Session {
 	#takeEvents(events: readonly unknown[], folder: RunFolder): void {
 		for (const event of this.#journal?.relay(events) ?? [])
 			this.#note(event, folder);
+	}
+
+	/** A page that cannot be drawn is no reason to lose a run. */
+	async #writeReport(): Promise<void> {
+		if (!this.#options.spec.output.report) return;
+		try {
+			const { report } = await import("../report/report.js");
+			await report(this.#options.folder);
+		} catch (error) {
+			process.emitWarning(
+				`report.html was not written: ${error}`,
+				"CaptuneReportWarning",
+			);
+		}
 	}
 
 	#note(event: RunEvent, folder: RunFolder): void {

@@ -44,7 +44,7 @@ def test_the_best_checkpoint_is_what_is_kept(
     plain_spec["evaluation"].update(everySteps=2, maxNewTokens=4)
     monkeypatch.setattr(
         "captune_worker.control.Control.decision",
-        lambda self, evaluation_id, timeout_ms: Decision(best=2, stop=False),
+        lambda self, step, timeout_ms: Decision(best=2, stop=False),
     )
     run = conduct(plain_spec)
     assert run.outcome.kept_step == 2

@@ -19,10 +19,10 @@ def control(inbox: queue.Queue) -> Control:
     return Control(inbox)
 
 
-def decision(evaluation_id: str | None, prune: tuple[int, ...] = ()) -> dict:
+def decision(step: int, prune: tuple[int, ...] = ()) -> dict:
     return {
         "type": "decision",
-        "evaluationId": evaluation_id,
+        "step": step,
         "best": 4,
         "prune": list(prune),
         "stop": False,
@@ -31,7 +31,7 @@ def decision(evaluation_id: str | None, prune: tuple[int, ...] = ()) -> dict:
 
 def test_nothing_is_wanted_twice(control: Control, inbox: queue.Queue) -> None:
     inbox.put({"type": "tensorStatistics", "requestId": "a", "pattern": "x"})
-    inbox.put(decision(None, prune=(2, 3)))
+    inbox.put(decision(4, prune=(2, 3)))
     wishes = control.at_boundary()
     assert (wishes.stop, wishes.prune, wishes.statistics) == (
         False,
@@ -43,22 +43,22 @@ def test_nothing_is_wanted_twice(control: Control, inbox: queue.Queue) -> None:
 
 
 def test_a_decision_is_waited_for(control: Control, inbox: queue.Queue) -> None:
-    threading.Timer(0.3, lambda: inbox.put(decision("one", prune=(1,)))).start()
-    assert control.decision("one", 5_000) == Decision(best=4, stop=False)
+    threading.Timer(0.3, lambda: inbox.put(decision(1, prune=(1,)))).start()
+    assert control.decision(1, 5_000) == Decision(best=4, stop=False)
     assert control.at_boundary().prune == [1]
 
 
-def test_a_decision_for_another_evaluation_is_kept_for_it(
+def test_a_decision_for_another_checkpoint_is_kept_for_it(
     control: Control, inbox: queue.Queue
 ) -> None:
-    inbox.put(decision("two"))
-    assert control.decision("one", 50) is None
-    assert control.decision("two", 0) == Decision(best=4, stop=False)
+    inbox.put(decision(2))
+    assert control.decision(1, 50) is None
+    assert control.decision(2, 0) == Decision(best=4, stop=False)
 
 
 def test_a_deadline_is_kept(control: Control) -> None:
     started = time.monotonic()
-    assert control.decision("one", 250) is None
+    assert control.decision(1, 250) is None
     assert 0.2 < time.monotonic() - started < 2
 
 
@@ -73,7 +73,7 @@ def test_stop_cancel_and_abandonment(control: Control, inbox: queue.Queue) -> No
     with pytest.raises(Abandoned):
         control.check()
     with pytest.raises(Abandoned):
-        control.decision("one", 5_000)
+        control.decision(1, 5_000)
     inbox.put({"type": "cancel"})
     with pytest.raises(Canceled):
         control.at_boundary()
