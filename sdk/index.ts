@@ -1,4 +1,5 @@
 // The whole public surface.
+
 export {
 	CallbackError,
 	CanceledError,
@@ -12,7 +13,35 @@ export {
 	WorkerError,
 } from "./errors.js";
 export { type FinetuneOptions, finetune } from "./finetune.js";
-export * from "./metrics/index.js";
+export {
+	type DeviceReport,
+	type EnvironmentReport,
+	type InspectOptions,
+	inspectEnvironment,
+} from "./inspect/inspect.js";
+export type {
+	EnvironmentOptions,
+	InstallProgress,
+} from "./launch/environment.js";
+export {
+	bestConstantAnswer,
+	type ConstantAnswer,
+	type CorpusOptions,
+	type CorpusScore,
+	exactMatch,
+	MetricError,
+	type OwnMetric,
+	type RougeScore,
+	type RougeType,
+	rougeS,
+	scoreCorpus,
+	scoreRouge,
+	type TextExample,
+	type TextMetricName,
+	type TokenMetricName,
+	tagF1,
+} from "./metrics/index.js";
+export { report } from "./report/report.js";
 export type * from "./run/event.generated.js";
 export type { FinetuneResult, SplitResult, SplitScores } from "./run/result.js";
 export type { FinetuneRun, RunState } from "./run/run.js";
@@ -24,3 +53,5 @@ export {
 	resolveSpec,
 } from "./spec/resolve.js";
 export type * from "./spec/spec.generated.js";
+export { showProgress } from "./terminal/progress.js";
+export { summarize } from "./terminal/summary.js";

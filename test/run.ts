@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
-import { installPrinter } from "../sdk/cli/environment.js";
 import { ensureEnvironment } from "../sdk/launch/environment.js";
+import { installPrinter } from "../sdk/terminal/environment.js";
 import { ensureTestTools } from "./support/tools.js";
 
 interface Tally {

@@ -2,10 +2,13 @@
 import { finetune } from "../finetune.js";
 import { inspectEnvironment } from "../inspect/inspect.js";
 import { quickstartSpec } from "../recipes/quickstart.js";
-import { describeEnvironment, installPrinter } from "./environment.js";
-import { showProgress } from "./progress.js";
+import {
+	describeEnvironment,
+	installPrinter,
+} from "../terminal/environment.js";
+import { showProgress } from "../terminal/progress.js";
+import { summarize } from "../terminal/summary.js";
 import { endOnSignals } from "./signals.js";
-import { summarize } from "./summary.js";
 
 export interface QuickstartOptions {
 	/** Test on pictures drawn with this seed instead of the standard ones. */

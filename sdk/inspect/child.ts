@@ -4,22 +4,27 @@ import { writeSync } from "node:fs";
 import { join } from "node:path";
 import { workerCode } from "../launch/paths.js";
 
-const question = process.argv[2] ?? "";
+const [, , question = "", timeoutMs = "0"] = process.argv;
 // Importing pythonia starts Python, by PYTHON_BIN.
 const { default: pythonia } = (await import("pythonia")) as unknown as {
 	readonly default: Pythonia;
 };
+const { proc } = pythonia.com;
+process.on("exit", () => proc.kill("SIGKILL"));
 // A Python that dies leaves every call pending for ever.
-pythonia.com.proc.on("exit", (code) => {
-	console.error(`Python exited with code ${code}`);
-	process.exit(1);
-});
+proc.on("exit", (code) => giveUp(`Python exited with code ${code}`));
+setTimeout(() => giveUp(`no answer within ${timeoutMs} ms`), Number(timeoutMs));
 const inspection = await pythonia.python(
 	join(workerCode, "captune_worker", "inspection.py"),
 );
 const answer = await inspection[question]?.();
 writeSync(3, answer ?? "");
 process.exit(0);
+
+function giveUp(why: string): void {
+	console.error(why);
+	process.exit(1);
+}
 
 /** What pythonia exports besides its declared types. */
 interface Pythonia {

@@ -64,25 +64,27 @@ async function ask(
 	// The answer has a channel of its own: whatever Python prints goes to the child's standard output.
 	const result = await execa(
 		process.execPath,
-		[...(isSource ? ["--import", "tsx"] : []), child, question],
+		[
+			...(isSource ? ["--import", "tsx"] : []),
+			child,
+			question,
+			String(timeoutMs),
+		],
 		{
 			env: { PYTHON_BIN: python, REQ_TIMEOUT: "0" },
 			stdio: ["ignore", "pipe", "pipe", "pipe"],
-			timeout: timeoutMs,
-			killSignal: "SIGKILL",
 			reject: false,
 		},
 	);
 	try {
 		return JSON.parse(String(result.stdio[3]));
 	} catch (cause) {
-		const why = result.timedOut
-			? `gave no answer within ${timeoutMs} ms`
-			: `gave none (${String(result.stderr).trim().split("\n").at(-1) || result.shortMessage})`;
+		const stderr = String(result.stderr).trim().split("\n");
+		const why = stderr.at(-1) || result.shortMessage;
 		throw new EnvironmentError(
 			"INSPECTION_FAILED",
-			`${python} was asked for its ${question} and ${why}.`,
-			{ cause, data: { stderr: String(result.stderr).split("\n").slice(-20) } },
+			`${python} was asked for its ${question} and gave no answer: ${why}.`,
+			{ cause, data: { stderr: stderr.slice(-20) } },
 		);
 	}
 }
