@@ -4,7 +4,6 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import {
 	InputError,
-	type RunEvent,
 	report,
 	resolveSpec,
 } from "../../sdk/index.js";
