@@ -9,12 +9,13 @@ import torch
 import transformers
 
 from . import tensors
+from .adapters import matched_modules
 from .events import Device, Range, SplitFacts
 from .examples import Example
 from .model import TrainedModel
 from .report import Report
 from .resolution import Resolution
-from .spec import Lora, Spec
+from .spec import Spec
 
 TOLD_ANSWERS = 5_000
 """Training answers told to TypeScript, which makes baselines of them."""
@@ -61,15 +62,14 @@ def report_data(report: Report, splits: dict[str, list[Example]]) -> None:
     report.data(splits=facts, train_answers=answers)
 
 
-def report_model(report: Report, spec: Spec, model: TrainedModel) -> None:
+def report_model(report: Report, model: TrainedModel) -> None:
     """What there is, what is trained, and where the adapters went."""
     trainable = list(model.trainable())
-    is_lora = isinstance(spec.method, Lora)
     report.model(
         parameters=sum(one.numel() for one in model.causal.parameters()),
         trainable=sum(parameter.numel() for _, parameter in trainable),
         attention=model.causal.config._attn_implementation,
-        modules=model.matched_modules(spec.method.target_modules) if is_lora else [],
+        modules=matched_modules(model.causal, model.targets) if model.targets else [],
     )
     report.tensors(
         of="trainable",

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import PeftModel
 from torch import Tensor, nn
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from . import phi3_v  # noqa: F401  (registers the Auto classes)
-from .errors import Refusal, issue, suggestion
-from .events import MatchedModules
+from .adapters import Targets, add_adapters, resolve_targets
+from .errors import Refusal, issue
 from .examples import IGNORED, Batch, collate_prompts
 from .features import ImageFeatures
 from .resolution import Resolution, held_dtype
@@ -23,9 +23,6 @@ EMBEDDED = {
     "captune/airplanes-tiny": Path(__file__).parent / "embedded" / "airplanes-tiny"
 }
 """Models that come with the package, by the name a spec gives."""
-
-VISION = "model.vision_embed_tokens.img_processor."
-PROJECTOR = "model.vision_embed_tokens."
 
 
 def load_processor(spec: Spec) -> Any:
@@ -59,16 +56,17 @@ def load_model(spec: Spec, resolution: Resolution, processor: Any) -> "TrainedMo
         )
     causal.to(resolution.device)
     causal.requires_grad_(False)
+    peft, targets = None, None
     if isinstance(spec.method, Lora):
-        peft = _with_adapters(causal, spec.method)
+        targets = resolve_targets(causal, spec.method.target_modules)
+        peft = add_adapters(causal, spec.method, targets)
     else:
-        peft = None
         causal.requires_grad_(True)
         causal.model.vision_embed_tokens.img_processor.freeze_unused()
     if spec.training.gradient_checkpointing:
         causal.gradient_checkpointing_enable({"use_reentrant": False})
         causal.enable_input_require_grads()
-    return TrainedModel(causal, peft, processor, resolution)
+    return TrainedModel(causal, peft, targets, processor, resolution)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +99,7 @@ class TrainedModel:
         self,
         causal: Any,
         peft: PeftModel | None,
+        targets: Targets | None,
         processor: Any,
         resolution: Resolution,
     ) -> None:
@@ -108,6 +107,8 @@ class TrainedModel:
         """The transformers model, adapters in place."""
         self.peft = peft
         """The same behind PEFT; None when every weight is trained."""
+        self.targets = targets
+        """Where the adapters went; None when every weight is trained."""
         self.processor = processor
         self._dtype = resolution.dtype
         self.features = ImageFeatures(causal, processor.image_processor)
@@ -189,68 +190,6 @@ class TrainedModel:
         """Weights held in float32 to be trained may be computed with in bfloat16."""
         differs = self.peft is None and self._dtype != torch.float32
         return torch.autocast(self.device.type, self._dtype, enabled=differs)
-
-    def matched_modules(self, targets: Sequence[str]) -> list[MatchedModules]:
-        """What each target matched, per tower, with its adapter parameters."""
-        found: dict[tuple[str, str], list[int]] = {}
-        for name, module in self.causal.named_modules():
-            if hasattr(module, "lora_A"):
-                target = next(one for one in targets if _matches(name, one))
-                trainable = sum(
-                    parameter.numel()
-                    for parameter in module.parameters()
-                    if parameter.requires_grad
-                )
-                found.setdefault((target, _tower(name)), []).append(trainable)
-        return [
-            MatchedModules(
-                target=target, tower=tower, count=len(sizes), trainable=sum(sizes)
-            )
-            for (target, tower), sizes in found.items()
-        ]
-
-
-def _with_adapters(causal: Any, method: Lora) -> PeftModel:
-    names = [
-        name
-        for name, module in causal.named_modules()
-        if isinstance(module, nn.Linear) and name != "lm_head"
-    ]
-    problems = [
-        issue(
-            f"method.targetModules[{index}]",
-            "matches no module",
-            target,
-            suggestion(target, {name.rpartition(".")[2] for name in names}),
-        )
-        for index, target in enumerate(method.target_modules)
-        if not any(_matches(name, target) for name in names)
-    ]
-    if problems:
-        raise Refusal("MODEL_INVALID", "The adapters have nowhere to go", problems)
-    return get_peft_model(
-        causal,
-        LoraConfig(
-            r=method.rank,
-            lora_alpha=method.alpha,
-            lora_dropout=method.dropout,
-            target_modules=list(method.target_modules),
-            use_dora=method.dora,
-            use_rslora=method.rslora,
-            task_type="CAUSAL_LM",
-        ),
-    )
-
-
-def _matches(name: str, target: str) -> bool:
-    """PEFT's rule for a list: the whole name, or its end after a dot."""
-    return name == target or name.endswith(f".{target}")
-
-
-def _tower(name: str) -> str:
-    if name.startswith(VISION):
-        return "vision"
-    return "projector" if name.startswith(PROJECTOR) else "language"
 
 
 def _source(spec: Spec) -> str | Path:

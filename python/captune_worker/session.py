@@ -64,7 +64,7 @@ def conduct(
     report.stage(stage="load", state="started")
     torch.manual_seed(spec.seed)
     model = load_model(spec, resolution, processor)
-    facts.report_model(report, spec, model)
+    facts.report_model(report, model)
     report.stage(stage="load", state="completed")
 
     evaluator = Evaluator(

@@ -72,7 +72,7 @@ class Lora(Section, tag="lora"):
     rank: int
     alpha: float
     dropout: float
-    target_modules: list[str]
+    target_modules: str | list[str]
     dora: bool
     rslora: bool
 

@@ -72,6 +72,22 @@ export const list = (
 	options: Options = {},
 ): JsonSchema => ({ type: "array", description, items, ...options });
 
+/** One of the known strings, another string, or a list of strings. */
+export const openChoiceOrList = (
+	description: string,
+	values: readonly string[],
+	options: Options = {},
+): JsonSchema => ({
+	type: ["string", "array"],
+	description,
+	examples: values,
+	minLength: 1,
+	items: { type: "string", minLength: 1 },
+	minItems: 1,
+	uniqueItems: true,
+	...options,
+});
+
 /** String keys of the user's choosing. */
 export const record = (
 	description: string,

@@ -73,11 +73,14 @@ export function printTypes(root: JsonSchema, options: PrintOptions): string {
 			declare(schema);
 			return `${nameOf(schema, options)}${or}`;
 		}
-		if (schema.items) return `readonly ${arrayOf(typeOf(schema.items))}${or}`;
+		if (schema.items) {
+			const items = `readonly ${arrayOf(typeOf(schema.items))}`;
+			const text = types.includes("string") ? `${openUnion(schema)} | ` : "";
+			return `${text}${items}${or}`;
+		}
 		if (typeof schema.additionalProperties === "object")
 			return `Readonly<Record<string, ${typeOf(schema.additionalProperties)}>>${or}`;
-		if (schema.examples)
-			return `${schema.examples.map((value) => JSON.stringify(value)).join(" | ")} | (string & {})${or}`;
+		if (schema.examples) return `${openUnion(schema)}${or}`;
 		const type = types.find((one) => one !== "null");
 		if (type === undefined) return "unknown";
 		return `${type === "integer" ? "number" : type}${or}`;
@@ -89,6 +92,12 @@ function nameOf(schema: JsonSchema, { prefix = "" }: PrintOptions): string {
 		throw new TypeError("An object schema needs a title to be named after.");
 	return prefix + schema.title;
 }
+
+/** The known strings, which an editor then completes, or any other. */
+const openUnion = ({ examples = [] }: JsonSchema) =>
+	[...examples.map((value) => JSON.stringify(value)), "(string & {})"].join(
+		" | ",
+	);
 
 const arrayOf = (type: string) =>
 	/[ |]/.test(type) && !type.startsWith("Readonly<")

@@ -9,6 +9,7 @@ import {
 	tokenMetricNames,
 } from "../metrics/index.js";
 import { suggestion } from "../schema/judge.js";
+import { targetPresets } from "./schema.js";
 import type { ResolvedSpec } from "./spec.generated.js";
 
 /** What the rules know besides the resolved spec. */
@@ -138,6 +139,24 @@ const flashNeedsGpu: Rule = {
 			: undefined,
 };
 
+/** A pattern is written with the signs of patterns; a plain word is a preset, or meant to be one. */
+const presetIsKnown: Rule = {
+	reads: ["method"],
+	judge: ({ method }) => {
+		const target = method.kind === "lora" ? method.targetModules : [];
+		return typeof target !== "string" ||
+			targetPresets.includes(target) ||
+			!/^[\w+-]+$/.test(target)
+			? undefined
+			: {
+					path: "method.targetModules",
+					value: target,
+					reason: "is neither a preset nor a pattern",
+					remedy: `${suggestion(target, targetPresets)} A single module name goes into a list.`,
+				};
+	},
+};
+
 const rules: readonly Rule[] = [
 	metricsAreKnown,
 	bestIsMeasured,
@@ -145,6 +164,7 @@ const rules: readonly Rule[] = [
 	onePrompt,
 	somethingToEvaluate,
 	flashNeedsGpu,
+	presetIsKnown,
 ];
 
 /** Which way a built-in metric is better; undefined for a metric of the user's own. */

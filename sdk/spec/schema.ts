@@ -13,6 +13,7 @@ import {
 	nullable,
 	number,
 	openChoice,
+	openChoiceOrList,
 	resolvedForm,
 	section,
 	string,
@@ -123,9 +124,17 @@ const data = section("DataSpec", "Pictures, prompts and answers.", {
 	}),
 });
 
+/** Targets of adapters by name; python/captune_worker/adapters.py says what they are. */
+export const targetPresets: readonly string[] = [
+	"language",
+	"language+projector",
+	"language+projector+vision",
+	"article",
+];
+
 const lora = branch(
 	"LoraMethod",
-	"Low-rank adapters on the decoder (PEFT); everything else stays as it is.",
+	"Low-rank adapters (PEFT); everything else stays as it is.",
 	{ kind: "lora" },
 	{
 		rank: integer("Rank of the adapters (PEFT's `r`).", {
@@ -142,14 +151,15 @@ const lora = branch(
 			exclusiveMaximum: 1,
 			default: 0.1,
 		}),
-		targetModules: list(
-			"Modules that get an adapter: names as PEFT matches them, whole or by their last parts.",
-			string("Module name.", { minLength: 1 }),
-			{
-				minItems: 1,
-				uniqueItems: true,
-				default: ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"],
-			},
+		targetModules: openChoiceOrList(
+			"Modules that get an adapter: a preset, a regular expression for whole names, or names as PEFT matches them, whole or by their last parts. `article` is what the well-known airplane recipe really trains.",
+			[
+				"language",
+				"language+projector",
+				"language+projector+vision",
+				"article",
+			],
+			{ default: "language" },
 		),
 		dora: boolean("Weight-decomposed adapters (PEFT's `use_dora`).", {
 			default: false,

@@ -116,7 +116,7 @@ export type Method =
 	| LoraMethod
 	| FullMethod;
 
-/** Low-rank adapters on the decoder (PEFT); everything else stays as it is. */
+/** Low-rank adapters (PEFT); everything else stays as it is. */
 export interface LoraMethod {
 	readonly kind: "lora";
 	/** Rank of the adapters (PEFT's `r`). Default: 16. */
@@ -125,8 +125,8 @@ export interface LoraMethod {
 	readonly alpha?: number;
 	/** Dropout before the adapters (PEFT's `lora_dropout`). Default: 0.1. */
 	readonly dropout?: number;
-	/** Modules that get an adapter: names as PEFT matches them, whole or by their last parts. */
-	readonly targetModules?: readonly string[];
+	/** Modules that get an adapter: a preset, a regular expression for whole names, or names as PEFT matches them, whole or by their last parts. `article` is what the well-known airplane recipe really trains. Default: "language". */
+	readonly targetModules?: "language" | "language+projector" | "language+projector+vision" | "article" | (string & {}) | readonly string[];
 	/** Weight-decomposed adapters (PEFT's `use_dora`). Default: false. */
 	readonly dora?: boolean;
 	/** Scale by alpha / sqrt(rank) (PEFT's `use_rslora`). Default: false. */
@@ -363,7 +363,7 @@ export type ResolvedMethod =
 	| ResolvedLoraMethod
 	| ResolvedFullMethod;
 
-/** Low-rank adapters on the decoder (PEFT); everything else stays as it is. */
+/** Low-rank adapters (PEFT); everything else stays as it is. */
 export interface ResolvedLoraMethod {
 	readonly kind: "lora";
 	/** Rank of the adapters (PEFT's `r`). */
@@ -372,8 +372,8 @@ export interface ResolvedLoraMethod {
 	readonly alpha: number;
 	/** Dropout before the adapters (PEFT's `lora_dropout`). */
 	readonly dropout: number;
-	/** Modules that get an adapter: names as PEFT matches them, whole or by their last parts. */
-	readonly targetModules: readonly string[];
+	/** Modules that get an adapter: a preset, a regular expression for whole names, or names as PEFT matches them, whole or by their last parts. `article` is what the well-known airplane recipe really trains. */
+	readonly targetModules: "language" | "language+projector" | "language+projector+vision" | "article" | (string & {}) | readonly string[];
 	/** Weight-decomposed adapters (PEFT's `use_dora`). */
 	readonly dora: boolean;
 	/** Scale by alpha / sqrt(rank) (PEFT's `use_rslora`). */

@@ -2,11 +2,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import {
-	InputError,
-	report,
-	resolveSpec,
-} from "../../sdk/index.js";
+import { InputError, report, resolveSpec } from "../../sdk/index.js";
 import type { ScoredPrediction } from "../../sdk/run/scorer.js";
 import { checkedLog } from "../support/events.js";
 import { temporaryFolder } from "../support/folders.js";

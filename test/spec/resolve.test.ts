@@ -27,7 +27,7 @@ test("a minimal spec gets every default", () => {
 		rank: 16,
 		alpha: 32,
 		dropout: 0.1,
-		targetModules: ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"],
+		targetModules: "language",
 		dora: false,
 		rslora: false,
 	});
@@ -124,11 +124,31 @@ test("rules between fields", () => {
 			"evaluation.best.direction",
 		],
 	];
-	for (const [part, path] of cases)
+	for (const [part, path] of [
+		...cases,
+		[
+			{ method: { kind: "lora", targetModules: "langauge" } },
+			"method.targetModules",
+		],
+		[
+			{ method: { kind: "lora", targetModules: "qkv_proj" } },
+			"method.targetModules",
+		],
+	] as const)
 		assert.equal(
 			problemsOf({ ...minimal, ...part }).issues.map((issue) => issue.path),
 			[path],
 		);
+});
+
+test("targets of adapters: a preset, a pattern, a list", () => {
+	for (const targetModules of ["article", ".*\\.(qkv|o)_proj", ["o_proj"]]) {
+		const { method } = resolveSpec({
+			...minimal,
+			method: { kind: "lora", targetModules },
+		});
+		assert.equal(method.kind === "lora" && method.targetModules, targetModules);
+	}
 });
 
 test("a rule does not speak about fields that are wrong by themselves", () => {

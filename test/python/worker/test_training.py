@@ -226,19 +226,6 @@ def test_every_setting_of_the_optimizer_has_effect(
     assert conduct(plain).of("step")[3]["loss"] != conduct(other).of("step")[3]["loss"]
 
 
-def test_a_target_that_matches_nothing_is_refused_with_the_nearest(
-    conduct: Conduct, plain_spec: dict[str, Any]
-) -> None:
-    plain_spec["method"]["targetModules"] = ["qkv_proj", "gate_up_porj"]
-    with pytest.raises(Refusal) as caught:
-        conduct(plain_spec)
-    (problem,) = caught.value.issues
-    assert caught.value.code == "MODEL_INVALID"
-    assert problem.path == "method.targetModules[1]"
-    assert problem.value == "gate_up_porj"
-    assert problem.remedy == 'Did you mean "gate_up_proj"?'
-
-
 def test_no_model_and_no_gpu_are_refused(
     conduct: Conduct, plain_spec: dict[str, Any], tmp_path: Path
 ) -> None:
