@@ -11,6 +11,7 @@ import torch
 from .control import Control
 from .events import ExampleSums, Prediction
 from .examples import Example, collate, encode_row
+from .kernels import AttentionKernels
 from .model import TrainedModel
 from .report import Report
 from .spec import Generate, Spec
@@ -25,8 +26,23 @@ class Evaluator:
     spec: Spec
     model: TrainedModel
     splits: dict[str, list[Example]]
+    kernels: AttentionKernels
     report: Report
     control: Control
+
+    def watch_attention(self) -> None:
+        """Notes the kernel that reads prompts, on the first batch there is to answer."""
+        settings = self.spec.evaluation
+        split = next(
+            (one for one in ("validation", "test") if one in self.splits), None
+        )
+        if split is None or not isinstance(settings, Generate):
+            return
+        self.model.causal.eval()
+        batch = self.splits[split][: settings.max_examples][: settings.batch_size]
+        pictures = [example.row.image for example in batch]
+        with self.kernels.observe("evaluation"):
+            self.model.answer(batch, pictures, max_new_tokens=1)
 
     def run(
         self,
@@ -58,6 +74,7 @@ class Evaluator:
         predictions: list[Prediction] = []
         self.report.stage(stage="evaluate", state="started", message=split)
         self.model.causal.eval()
+        self.watch_attention()
         for first in range(0, len(examples), settings.batch_size):
             self.control.check()
             batch = shown[first : first + settings.batch_size]

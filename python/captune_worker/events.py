@@ -94,6 +94,7 @@ class Model(Event, tag="model"):
     parameters: int
     trainable: int
     attention: str
+    evaluation_attention: str | None
     modules: list[MatchedModules]
 
 

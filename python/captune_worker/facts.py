@@ -12,6 +12,7 @@ from . import tensors
 from .adapters import matched_modules
 from .events import Device, Range, SplitFacts
 from .examples import Example
+from .kernels import AttentionKernels
 from .model import TrainedModel
 from .report import Report
 from .resolution import Resolution
@@ -62,13 +63,16 @@ def report_data(report: Report, splits: dict[str, list[Example]]) -> None:
     report.data(splits=facts, train_answers=answers)
 
 
-def report_model(report: Report, model: TrainedModel) -> None:
+def report_model(
+    report: Report, model: TrainedModel, kernels: AttentionKernels
+) -> None:
     """What there is, what is trained, and where the adapters went."""
     trainable = list(model.trainable())
     report.model(
         parameters=sum(one.numel() for one in model.causal.parameters()),
         trainable=sum(parameter.numel() for _, parameter in trainable),
-        attention=model.causal.config._attn_implementation,
+        attention=kernels.training,
+        evaluation_attention=kernels.evaluation,
         modules=matched_modules(model.causal, model.targets) if model.targets else [],
     )
     report.tensors(

@@ -14,6 +14,7 @@ from .control import Control
 from .data import read_splits
 from .evaluate import Evaluator
 from .examples import encode_row
+from .kernels import AttentionKernels
 from .model import TrainedModel, load_model, load_processor
 from .report import Report
 from .resolution import resolve
@@ -64,16 +65,17 @@ def conduct(
     report.stage(stage="load", state="started")
     torch.manual_seed(spec.seed)
     model = load_model(spec, resolution, processor)
-    facts.report_model(report, model)
-    report.stage(stage="load", state="completed")
-
-    evaluator = Evaluator(
-        spec=spec, model=model, splits=examples, report=report, control=control
-    )
+    kernels = AttentionKernels(resolution.attention, report)
     checkpoints = Checkpoints(run_folder)
     progress = Progress()
-    evaluator.run("test", step=0, model="base")
-    control.check()
+    evaluator = Evaluator(
+        spec=spec,
+        model=model,
+        splits=examples,
+        kernels=kernels,
+        report=report,
+        control=control,
+    )
     trainer = Trainer(
         spec=spec,
         resolution=resolution,
@@ -81,10 +83,20 @@ def conduct(
         examples=examples["train"],
         evaluator=evaluator,
         checkpoints=checkpoints,
+        kernels=kernels,
         report=report,
         control=control,
         progress=progress,
     )
+    trainer.watch_attention()
+    evaluator.watch_attention()
+    if spec.model.attention == "flash":
+        kernels.demand_flash()
+    facts.report_model(report, model, kernels)
+    report.stage(stage="load", state="completed")
+
+    evaluator.run("test", step=0, model="base")
+    control.check()
     report.stage(stage="train", state="started")
     trainer.run()
     report.stage(stage="train", state="completed")

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -19,6 +19,7 @@ from .checkpoint import Checkpoints
 from .control import Control, Decision
 from .evaluate import Evaluator
 from .examples import Batch, Example, collate
+from .kernels import AttentionKernels
 from .model import TrainedModel
 from .report import Report
 from .resolution import Resolution
@@ -40,8 +41,6 @@ class Progress:
 
     step: int = 0
     """Optimizer steps made."""
-    saved_step: int = 0
-    """Step of the newest checkpoint."""
     best_step: int | None = None
     """Step of the best checkpoint, as TypeScript decided."""
 
@@ -56,6 +55,7 @@ class Trainer:
     examples: list[Example]
     evaluator: Evaluator
     checkpoints: Checkpoints
+    kernels: AttentionKernels
     report: Report
     control: Control
     progress: Progress
@@ -81,9 +81,18 @@ class Trainer:
             stop = self._at_boundary() or is_last
             if stop or self.progress.step % every == 0:
                 decision = self._save_and_evaluate()
+                self.watch_attention()
                 stop = self._at_boundary() or stop
                 if stop or (decision is not None and decision.stop):
                     return
+
+    def watch_attention(self) -> None:
+        """Notes the kernel of the first micro-batch, which leaves no trace otherwise."""
+        (batch, *_) = next(self._steps())
+        devices = [self.model.device] if self.model.device.type == "cuda" else []
+        self.model.causal.train()
+        with torch.random.fork_rng(devices), self.kernels.observe("training"):
+            self.model.answer_sums(batch, self._inputs(batch))
 
     def _at_boundary(self) -> bool:
         """Does what the outside wants between two steps; True when that is to stop."""
@@ -116,7 +125,7 @@ class Trainer:
         self.model.causal.train()
         loss = torch.zeros((), device=self.model.device)
         for batch in batches:
-            inputs = self.model.inputs(batch, [one.row.image for one in batch.examples])
+            inputs = self._inputs(batch)
             if self.progress.step == 0 and batch is batches[0]:
                 self._describe_batch(batch, inputs)
             # Summed and divided by the tokens of the whole step: each token counts alike,
@@ -151,6 +160,9 @@ class Trainer:
             memory_bytes=peak_memory(self.model.device),
         )
 
+    def _inputs(self, batch: Batch) -> dict[str, Any]:
+        return self.model.inputs(batch, [one.row.image for one in batch.examples])
+
     def _steps(self) -> Iterator[list[Batch]]:
         """The micro-batches of every optimizer step, epoch after epoch.
 
@@ -177,7 +189,6 @@ class Trainer:
         step = self.progress.step
         self.report.stage(stage="save", state="started")
         size = self.checkpoints.save(step, self.model, {})
-        self.progress.saved_step = step
         path = str(self.checkpoints.path(step))
         self.report.checkpoint(step=step, state="saved", path=path, bytes=size)
         self.report.stage(stage="save", state="completed")
@@ -196,7 +207,7 @@ class Trainer:
         self.progress.best_step = decision.best
         return decision
 
-    def _describe_batch(self, batch: Batch, inputs: dict) -> None:
+    def _describe_batch(self, batch: Batch, inputs: dict[str, Any]) -> None:
         """Every tensor that the model gets with the first micro-batch."""
         pictures = [one.row.image for one in batch.examples]
         features = inputs["image_features"]

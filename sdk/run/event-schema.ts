@@ -140,7 +140,14 @@ const data = event(
 const modelEvent = event("ModelEvent", "model", "The model as it is trained.", {
 	parameters: count("Parameters in all."),
 	trainable: count("Parameters that are trained."),
-	attention: string("Attention kernel in use."),
+	attention: string(
+		"Attention kernel that ran in the first micro-batch: `flash_attention_2`, `flash_attention_3`, `sdpa:flash`, `sdpa:cudnn`, `sdpa:efficient`, `sdpa:math` or `eager`.",
+	),
+	evaluationAttention: nullable(
+		string(
+			"The same for reading the prompts of the first evaluated batch; null when nothing is generated.",
+		),
+	),
 	modules: list(
 		"What the adapters' targets matched; empty when every weight is trained.",
 		section("MatchedModules", "One target and the modules it matched.", {

@@ -173,8 +173,10 @@ export interface ModelEvent {
 	readonly parameters: number;
 	/** Parameters that are trained. */
 	readonly trainable: number;
-	/** Attention kernel in use. */
+	/** Attention kernel that ran in the first micro-batch: `flash_attention_2`, `flash_attention_3`, `sdpa:flash`, `sdpa:cudnn`, `sdpa:efficient`, `sdpa:math` or `eager`. */
 	readonly attention: string;
+	/** The same for reading the prompts of the first evaluated batch; null when nothing is generated. */
+	readonly evaluationAttention: string | null;
 	/** What the adapters' targets matched; empty when every weight is trained. */
 	readonly modules: readonly MatchedModules[];
 }
