@@ -69,7 +69,9 @@ def _file_of(source: Source, cache: Path) -> Path:
             return Path(path)
         case AirplanesSource(split=split, seed=seed, count=count):
             seed = airplanes.STANDARD_SEED if seed is None else seed
-            folder = airplanes.write_split(cache / "airplanes", split, seed, count)
+            count = airplanes.SPLITS[split] if count is None else count
+            root = cache / "airplanes" / f"{airplanes.EDITION}-{seed}-{count}"
+            folder = airplanes.write_split(root, split, seed, count)
             return folder / "rows.jsonl"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from peft import PeftModel
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
@@ -19,37 +20,29 @@ from .features import ImageFeatures
 from .resolution import Resolution, held_dtype
 from .spec import Lora, Spec
 
-EMBEDDED = {
-    "captune/airplanes-tiny": Path(__file__).parent / "embedded" / "airplanes-tiny"
-}
-"""Models that come with the package, by the name a spec gives."""
 
-
-def load_processor(spec: Spec) -> Any:
-    """The processor, cutting pictures as the spec says.
+def load_processor(spec: Spec, folder: Path) -> Any:
+    """The processor of the model in ``folder``, cutting pictures as the spec says.
 
     Raises:
-        Refusal: ``MODEL_INVALID`` when there is no such model.
+        Refusal: ``MODEL_INVALID`` when the folder holds none.
     """
     with _as_refusal(spec):
-        return AutoProcessor.from_pretrained(
-            _source(spec),
-            revision=spec.model.revision,
-            num_crops=spec.model.image_crops,
-        )
+        return AutoProcessor.from_pretrained(folder, num_crops=spec.model.image_crops)
 
 
-def load_model(spec: Spec, resolution: Resolution, processor: Any) -> "TrainedModel":
+def load_model(
+    spec: Spec, folder: Path, resolution: Resolution, processor: Any
+) -> "TrainedModel":
     """The model on its device, with what is to be trained marked.
 
     Raises:
-        Refusal: ``MODEL_INVALID`` for a model that cannot be had, or a target module
+        Refusal: ``MODEL_INVALID`` for a folder that holds none, or a target module
             that matches nothing.
     """
     with _as_refusal(spec):
         causal = AutoModelForImageTextToText.from_pretrained(
-            _source(spec),
-            revision=spec.model.revision,
+            folder,
             dtype=held_dtype(spec, resolution.dtype),
             attn_implementation=resolution.attention,
             use_safetensors=True,
@@ -192,21 +185,14 @@ class TrainedModel:
         return torch.autocast(self.device.type, self._dtype, enabled=differs)
 
 
-def _source(spec: Spec) -> str | Path:
-    return EMBEDDED.get(spec.model.name_or_path, spec.model.name_or_path)
-
-
 @contextmanager
 def _as_refusal(spec: Spec) -> Iterator[None]:
     """Whatever stands in the way of loading is about the field that names the model."""
     try:
         yield
-    except (OSError, ValueError, KeyError) as error:
-        name = spec.model.name_or_path
-        embedded = ", ".join(EMBEDDED)
-        remedy = f"Give a hub id, a folder in hub layout, or {embedded}."
-        first_line = str(error).strip().split("\n")[0]
-        problem = issue("model.nameOrPath", "cannot be loaded", name, remedy)
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        reason = f"cannot be loaded: {str(error).strip().splitlines()[0]}"
+        problem = issue("model.nameOrPath", reason, spec.model.name_or_path)
         raise Refusal(
-            "MODEL_INVALID", f"No model to train ({first_line})", [problem]
+            "MODEL_INVALID", "There is no model to train", [problem]
         ) from error

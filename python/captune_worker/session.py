@@ -14,6 +14,8 @@ from .control import Control
 from .data import read_splits
 from .evaluate import Evaluator
 from .examples import encode_row
+from .hub import Progress as DownloadProgress
+from .hub import fetch_model
 from .kernels import AttentionKernels
 from .model import TrainedModel, load_model, load_processor
 from .report import Report
@@ -53,7 +55,8 @@ def conduct(
     splits = read_splits(spec.data, cache_folder)
     resolution = resolve(spec, len(splits["train"]))
     facts.report_resolution(report, resolution)
-    processor = load_processor(spec)
+    folder = fetch_model(spec.model, cache_folder / "verified", report_download(report))
+    processor = load_processor(spec, folder)
     examples = {
         split: [encode_row(row, processor) for row in rows]
         for split, rows in splits.items()
@@ -64,7 +67,7 @@ def conduct(
 
     report.stage(stage="load", state="started")
     torch.manual_seed(spec.seed)
-    model = load_model(spec, resolution, processor)
+    model = load_model(spec, folder, resolution, processor)
     kernels = AttentionKernels(resolution.attention, report)
     checkpoints = Checkpoints(run_folder)
     progress = Progress()
@@ -108,6 +111,18 @@ def conduct(
     adapter = save_result(run_folder, model, report)
     status = "completed" if completed else "stopped"
     return Outcome(status=status, adapter=adapter, kept_step=kept_step)
+
+
+def report_download(report: Report) -> DownloadProgress:
+    """Tells the bytes that have arrived."""
+
+    def tell(done: int, total: int) -> None:
+        state = "completed" if done == total else "progress"
+        report.stage(
+            stage="download", state=state, done=done, total=total, unit="bytes"
+        )
+
+    return tell
 
 
 def keep_best(model: TrainedModel, checkpoints: Checkpoints, progress: Progress) -> int:

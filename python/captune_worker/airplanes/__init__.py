@@ -1,12 +1,13 @@
 """Airplane pictures drawn here, with plain captions and a domain's answers: data without a download."""
 
-from .dataset import write_split
+from .dataset import EDITION, write_split
 from .drawing import draw
 from .scene import SPLITS, STANDARD_SEED, Scene, pretraining_scene, sample_scene
 from .words import DOMAIN_PROMPT, GENERIC_PROMPTS, domain_answer, generic_caption
 
 __all__ = [
     "DOMAIN_PROMPT",
+    "EDITION",
     "GENERIC_PROMPTS",
     "SPLITS",
     "STANDARD_SEED",

@@ -15,6 +15,7 @@ from .drawing import draw
 from .scene import SPLITS, STANDARD_SEED, Scene, sample_scene
 from .words import domain_answer, generic_caption
 
+EDITION = 1  # of pictures and texts; to be raised whenever a scene comes to look or read differently
 ROWS = "rows.jsonl"
 _ASIDE = ".airplanes-"
 _STALE = 3600  # seconds; a split is drawn in a few

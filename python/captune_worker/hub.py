@@ -1,0 +1,175 @@
+"""A model's folder: one that lies here, or a snapshot of a repository on the hub.
+
+Only data is fetched: JSON and safetensors. A repository's Python files and pickled
+weights stay where they are.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HFValidationError,
+    HTTPError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from huggingface_hub.utils import tqdm
+
+from .errors import Refusal, issue
+from .spec import Model
+
+PATTERNS = ["*.json", "*.safetensors"]
+EMBEDDED = {
+    "captune/airplanes-tiny": Path(__file__).parent / "embedded" / "airplanes-tiny"
+}
+"""Models that come with the package, by the name a spec gives."""
+SUPPORTED = "phi3_v"
+"""The ``model_type`` that captune trains."""
+TOLD_SECONDS = 0.25
+
+Progress = Callable[[int, int], None]
+"""Told bytes fetched and bytes in all."""
+
+
+def fetch_model(model: Model, verified: Path, on_progress: Progress) -> Path:
+    """The folder of a model, complete, and of a kind that can be trained.
+
+    ``verified`` is a folder that remembers which files' hashes were checked.
+
+    Raises:
+        Refusal: ``MODEL_INVALID``, ``DOWNLOAD_FAILED`` or ``DISK_FULL``.
+    """
+    folder = EMBEDDED.get(model.name_or_path, Path(model.name_or_path))
+    if not folder.is_dir():
+        if Path(model.name_or_path).is_absolute():
+            raise _invalid(model, "is no folder", "Give a hub id, or another folder.")
+        folder = _download(model, verified, on_progress)
+    _check(model, folder)
+    return folder
+
+
+def _download(model: Model, verified: Path, on_progress: Progress) -> Path:
+    try:
+        folder = Path(
+            snapshot_download(
+                model.name_or_path,
+                revision=model.revision,
+                allow_patterns=PATTERNS,
+                tqdm_class=_progress_class(on_progress),
+            )
+        )
+    except GatedRepoError:
+        remedy = (
+            "Accept its conditions on the hub and set HF_TOKEN to a token that may "
+            "read it."
+        )
+        raise _invalid(model, "is gated", remedy) from None
+    except RevisionNotFoundError:
+        problem = issue("model.revision", "does not exist", model.revision)
+        raise Refusal("MODEL_INVALID", "There is no such model", [problem]) from None
+    except RepositoryNotFoundError:
+        remedy = "Check its spelling; if it is private, set HF_TOKEN."
+        raise _invalid(model, "is not on the hub", remedy) from None
+    except HFValidationError as error:
+        raise _invalid(model, f"is no hub id: {error}", "") from None
+    except LocalEntryNotFoundError as error:
+        raise _failed(model, _reason(error)) from error
+    except (HTTPError, OSError) as error:
+        if getattr(error, "errno", None) == errno.ENOSPC:
+            raise _disk_full(model) from error
+        raise _failed(model, str(error)) from error
+    _verify(model, folder, verified)
+    return folder
+
+
+def _progress_class(on_progress: Progress) -> type:
+    """The library reports to a class of progress bars; this one draws to nowhere."""
+    nowhere = open(os.devnull, "w")  # noqa: SIM115 - as long as there are bars
+
+    class Bar(tqdm):
+        told_at = 0.0
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            kwargs.update(file=nowhere, disable=False)
+            super().__init__(*args, **kwargs)
+
+        def update(self, n: float | None = 1) -> bool | None:
+            drawn = super().update(n)
+            if self.unit == "B" and self.total:
+                is_complete = self.n >= self.total
+                if is_complete or time.monotonic() - Bar.told_at >= TOLD_SECONDS:
+                    Bar.told_at = time.monotonic()
+                    on_progress(int(self.n), int(self.total))
+            return drawn
+
+    return Bar
+
+
+def _verify(model: Model, folder: Path, verified: Path) -> None:
+    """Large files are stored under their SHA-256; a file that differs is removed."""
+    for link in folder.rglob("*"):
+        blob = link.resolve()
+        digest = blob.name
+        if not re.fullmatch("[0-9a-f]{64}", digest) or (verified / digest).exists():
+            continue
+        with blob.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != digest:
+                link.unlink()
+                blob.unlink()
+                raise _failed(model, f"{link.name} arrived damaged and was removed")
+        verified.mkdir(parents=True, exist_ok=True)
+        (verified / digest).touch()
+
+
+def _check(model: Model, folder: Path) -> None:
+    config = folder / "config.json"
+    if not config.exists():
+        raise _invalid(model, "has no config.json", "Give a folder in hub layout.")
+    kind = json.loads(config.read_bytes()).get("model_type")
+    if kind != SUPPORTED:
+        known = f"captune trains {SUPPORTED} (Phi-3-vision and Phi-3.5-vision)."
+        raise _invalid(model, f"is of the type {kind}", known)
+    if not list(folder.glob("*.safetensors")):
+        remedy = "Other formats of weights can run code when they are loaded."
+        raise _invalid(model, "has no safetensors weights", remedy)
+
+
+def _reason(error: Exception) -> str:
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "TRUE", "YES", "ON"):
+        return "HF_HUB_OFFLINE is set and the model is not, or not wholly, in the cache"
+    return str(error.__cause__ or error).split("\n")[0]
+
+
+def _invalid(model: Model, reason: str, remedy: str) -> Refusal:
+    problem = issue("model.nameOrPath", reason, model.name_or_path, remedy)
+    return Refusal("MODEL_INVALID", "There is no model to train", [problem])
+
+
+def _failed(model: Model, reason: str) -> Refusal:
+    problem = issue(
+        "model.nameOrPath",
+        f"could not be fetched: {reason.strip().split(chr(10))[0]}",
+        model.name_or_path,
+        "Try again: files that have arrived whole are kept.",
+    )
+    return Refusal("DOWNLOAD_FAILED", "The model did not arrive", [problem])
+
+
+def _disk_full(model: Model) -> Refusal:
+    problem = issue(
+        "model.nameOrPath",
+        "does not fit on the disk",
+        model.name_or_path,
+        "Free some space, or set HF_HOME to a folder on another disk.",
+    )
+    return Refusal("DISK_FULL", "The model did not arrive", [problem])

@@ -1,0 +1,114 @@
+// Real pictures with human captions, when they lie beside the repository.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { finetune, type Spec } from "../../sdk/index.js";
+import { temporaryFolder } from "../support/folders.js";
+import { testPython } from "../support/python.js";
+
+const stamps = fileURLToPath(
+	new URL("../../../shared/data/stamps", import.meta.url),
+);
+const isThere = existsSync(join(stamps, "train.jsonl"));
+const stampsTest = testPython && isThere ? test : test.skip;
+if (!testPython)
+	console.log("skipped: CAPTUNE_TEST_PYTHON is not set (npm test sets it)");
+if (!isThere)
+	console.log("skipped: the pictures are not at ../shared/data/stamps");
+
+const rows = (split: string, limit: number | null = null) =>
+	({ kind: "jsonl", path: join(stamps, `${split}.jsonl`), limit }) as const;
+
+const runOf = (spec: Pick<Spec, "data" | "training" | "evaluation">) =>
+	finetune(
+		{
+			// One tile shows all that pictures of 224 pixels have to show.
+			model: { nameOrPath: "captune/airplanes-tiny", imageCrops: 1 },
+			method: { kind: "full" },
+			checkpoints: { keep: 0 },
+			output: { folder: join(temporaryFolder(), "run") },
+			...spec,
+			data: {
+				...spec.data,
+				columns: { answer: "caption" },
+				prompt: "What is on this stamp?",
+			},
+		},
+		testPython === undefined ? {} : { python: testPython },
+	);
+
+stampsTest(
+	"full fine-tuning learns 32 pictures by heart, and by their looks",
+	async () => {
+		const { validation } = await runOf({
+			data: { train: rows("train", 32), validation: rows("train", 32) },
+			training: {
+				epochs: 50,
+				batchSize: 8,
+				gradientAccumulationSteps: 1,
+				learningRate: 1e-3,
+				schedule: "cosine",
+			},
+			evaluation: {
+				kind: "generate",
+				everySteps: 200,
+				maxNewTokens: 128,
+				shuffledImages: true,
+			},
+		});
+		const own = validation?.tuned?.values["rouge1"] ?? Number.NaN;
+		const shuffled = validation?.shuffled?.values["rouge1"] ?? Number.NaN;
+		console.log(
+			`note: 32 stamps: ROUGE-1 ${own.toFixed(3)}, shuffled ${shuffled.toFixed(3)}`,
+		);
+		assert.ok(own >= 0.95, `${own}`);
+		assert.ok(shuffled < 0.3, `${shuffled}`);
+	},
+);
+
+stampsTest("the whole set teaches to look at pictures never seen", async () => {
+	const epochs = 6;
+	const run = runOf({
+		data: { train: rows("train"), validation: rows("validation") },
+		training: {
+			epochs,
+			batchSize: 8,
+			gradientAccumulationSteps: 1,
+			learningRate: 1e-3,
+			schedule: "cosine",
+		},
+		evaluation: {
+			kind: "generate",
+			everySteps: 50,
+			maxNewTokens: 48,
+			metrics: ["rouge1", "loss"],
+			best: { metric: "loss" },
+			shuffledImages: true,
+		},
+	});
+	const losses: number[] = [];
+	run.on("step", ({ loss }) => losses.push(loss ?? Number.NaN));
+	const { validation } = await run;
+	const perEpoch = losses.length / epochs;
+	const mean = (from: number) =>
+		losses.slice(from, from + perEpoch).reduce((sum, one) => sum + one, 0) /
+		perEpoch;
+	const [first, last] = [mean(0), mean(losses.length - perEpoch)];
+	const own = validation?.tuned?.values["loss"] ?? Number.NaN;
+	const shuffled = validation?.shuffled?.values["loss"] ?? Number.NaN;
+	const rouge1 = validation?.tuned?.values["rouge1"] ?? Number.NaN;
+	console.log(
+		`note: 400 stamps: training loss ${first.toFixed(3)} to ${last.toFixed(3)}, validation loss ${own.toFixed(3)}, shuffled ${shuffled.toFixed(3)}`,
+	);
+	console.log(
+		`note: 400 stamps: validation ROUGE-1 ${rouge1.toFixed(3)}, best constant caption ${validation?.constant?.rouge1.toFixed(3)}`,
+	);
+	assert.is(losses.length, 50 * epochs);
+	assert.ok(last <= 0.6 * first, `${first} to ${last}`);
+	assert.ok(own < shuffled, `${own} and ${shuffled}`);
+	assert.ok(Math.abs((validation?.constant?.rouge1 ?? 0) - 0.281) < 0.0005);
+});
+
+test.run();
