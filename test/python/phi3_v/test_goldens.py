@@ -1,7 +1,7 @@
 """The numbers of the original code on seeded weights (fixtures/phi3v)."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,7 @@ def test_logits_loss_and_gradients(
     model: Phi3VForCausalLM,
     goldens: dict[str, Any],
     arrays: dict[str, Tensor],
+    record_property: Callable[[str, object], None],
 ) -> None:
     case = goldens["cases"][name]
     input_ids = arrays[f"{name}.input_ids"].long()[None]
@@ -117,9 +118,9 @@ def test_logits_loss_and_gradients(
         )
     logits = out.logits[0, at]
     stride = case["logits_vocab_stride"]
-    torch.testing.assert_close(
-        logits[:, ::stride], arrays[f"{name}.logits"], rtol=0, atol=2e-5
-    )
+    off = (logits[:, ::stride] - arrays[f"{name}.logits"]).abs().max().item()
+    record_property("logits_off", off)
+    assert off <= 2e-5
     assert logits.argmax(-1).tolist() == case["argmax"]
     if name not in ANSWERED:
         return
