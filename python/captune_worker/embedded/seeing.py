@@ -48,18 +48,8 @@ def learn_to_see(
     head = PhraseHead(model.config.hidden_size)
     embedding = model.model.vision_embed_tokens
     steps = pictures // BATCH
-    optimizer = Optimizer(
-        [
-            *(
-                (name, one)
-                for name, one in embedding.named_parameters()
-                if is_used(one)
-            ),
-            *head.named_parameters(),
-        ],
-        LEARNING_RATE,
-        steps,
-    )
+    used = [named for named in embedding.named_parameters() if named[1].requires_grad]
+    optimizer = Optimizer([*used, *head.named_parameters()], LEARNING_RATE, steps)
     for step in range(steps):
         scenes = [pretraining_scene(seed, step * BATCH + n) for n in range(BATCH)]
         logits = head(_whole_views(model, scenes))
@@ -71,10 +61,6 @@ def learn_to_see(
         tell(step + 1, loss.item() / BATCH)
 
 
-def is_used(parameter: nn.Parameter) -> bool:
-    return parameter.requires_grad
-
-
 def _whole_views(model: Phi3VForCausalLM, scenes: list[Scene]) -> Tensor:
     """The global view's cells, projected, [pictures, cells, hidden]."""
     embedding = model.model.vision_embed_tokens
@@ -83,7 +69,7 @@ def _whole_views(model: Phi3VForCausalLM, scenes: list[Scene]) -> Tensor:
     patches = embedding.img_processor(pixels[:, 0])
     k = embedding.cells
     cells = patches.unflatten(1, (k, 2, k, 2)).transpose(2, 3)
-    return embedding.img_projection(cells.flatten(3).flatten(1, 2).flatten(2))
+    return embedding.img_projection(cells.flatten(3).flatten(1, 2))
 
 
 def _signs(scene: Scene) -> list[float]:
