@@ -17,8 +17,8 @@ EXIT_GRACE_OVER = 124
 def obey_signals(control: Control) -> None:
     """The first SIGINT or SIGTERM stops at a boundary, a repeated one at once.
 
-    They are counted apart: after Ctrl-C in a script without handlers, the terminal
-    sends SIGINT and the parent's death sends SIGTERM.
+    SIGHUP, which tells that terminal or parent are gone, stops however often it comes:
+    Linux sends it as each of the dying parent's threads ends.
     """
 
     def obey(signum: int, _frame: object) -> None:
@@ -30,13 +30,14 @@ def obey_signals(control: Control) -> None:
     seen: set[int] = set()
     signal.signal(signal.SIGINT, obey)
     signal.signal(signal.SIGTERM, obey)
+    signal.signal(signal.SIGHUP, lambda *_: control.request_stop())
 
 
 def end_with_parent(control: Control, grace_ms: int) -> None:
     """Abandons the run when the parent dies; kills this process when that takes long.
 
     The parent holds standard input open, so its end tells on every platform; Linux
-    also sends SIGTERM, which reaches a process that cannot run its threads.
+    also sends SIGHUP, which reaches a process that cannot run its threads.
     """
     parent = os.getppid()
 
@@ -50,6 +51,6 @@ def end_with_parent(control: Control, grace_ms: int) -> None:
 
     threading.Thread(target=watch, name="stdin", daemon=True).start()
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGHUP)
     if os.getppid() != parent:  # it died before the line above
         control.abandon()
