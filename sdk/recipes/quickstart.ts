@@ -15,7 +15,8 @@ export const quickstartSpec = ({
 }: QuickstartSettings = {}): Spec =>
 	defineSpec({
 		name: "quickstart",
-		model: { nameOrPath: "captune/airplanes-tiny" },
+		// The whole view shows all there is in pictures of at most 312 pixels.
+		model: { nameOrPath: "captune/airplanes-tiny", imageCrops: 1 },
 		data: {
 			train: { kind: "airplanes", split: "train" },
 			validation: { kind: "airplanes", split: "validation" },
@@ -28,7 +29,7 @@ export const quickstartSpec = ({
 			epochs: 12,
 			batchSize: 6,
 			gradientAccumulationSteps: 1,
-			learningRate: 3e-3,
+			learningRate: 2e-3,
 			schedule: "cosine",
 		},
 		evaluation: { kind: "generate", everySteps: 54, shuffledImages: true },
