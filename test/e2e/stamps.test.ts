@@ -27,7 +27,7 @@ const runOf = (spec: Pick<Spec, "data" | "training" | "evaluation">) =>
 			// One tile shows all that pictures of 224 pixels have to show.
 			model: { nameOrPath: "captune/airplanes-tiny", imageCrops: 1 },
 			method: { kind: "full" },
-			checkpoints: { keep: 0 },
+			checkpoints: { keep: 1 },
 			output: { folder: join(temporaryFolder(), "run") },
 			...spec,
 			data: {
