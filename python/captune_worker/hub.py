@@ -23,7 +23,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
-from huggingface_hub.utils import tqdm
+from tqdm import tqdm
 
 from .errors import Refusal, issue
 from .spec import Model
@@ -93,7 +93,10 @@ def _download(model: Model, verified: Path, on_progress: Progress) -> Path:
 
 
 def _progress_class(on_progress: Progress) -> type:
-    """The library reports to a class of progress bars; this one draws to nowhere."""
+    """The library reports to a class of progress bars; this one draws to nowhere.
+
+    It is no subclass of the hub's own, which is mute where bars are switched off.
+    """
     nowhere = open(os.devnull, "w")  # noqa: SIM115 - as long as there are bars
 
     class Bar(tqdm):

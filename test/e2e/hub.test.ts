@@ -1,0 +1,96 @@
+// A model by its hub id, from a hub on loopback: the whole way from the spec to the adapter.
+import { once } from "node:events";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { finetune, InputError, type RunEvent } from "../../sdk/index.js";
+import { shortSpec } from "../support/airplanes.js";
+import { checkedLog } from "../support/events.js";
+import { temporaryFolder } from "../support/folders.js";
+import { pythonTest, testPython } from "../support/python.js";
+
+const repository = "microsoft/Phi-3-vision-128k-instruct";
+const path = (relative: string) =>
+	fileURLToPath(new URL(relative, import.meta.url));
+const python = testPython ?? "";
+
+/** Serves the embedded model under the real repository's name while `use` runs; the cache is a new one. */
+async function withHub(
+	failure: string,
+	use: () => Promise<void>,
+): Promise<void> {
+	const server = execa(
+		python,
+		[
+			path("../fixtures/hub_server.py"),
+			path("../../python/captune_worker/embedded/airplanes-tiny"),
+			...[repository, failure],
+		],
+		{ stderr: "ignore", reject: false },
+	);
+	const [port] = await once(createInterface(server.stdout), "line");
+	process.env["HF_ENDPOINT"] = `http://127.0.0.1:${port}`;
+	process.env["HF_HOME"] = temporaryFolder();
+	try {
+		await use();
+	} finally {
+		delete process.env["HF_ENDPOINT"];
+		delete process.env["HF_HOME"];
+		server.kill();
+		await server;
+	}
+}
+
+pythonTest("a model is fetched, shown arriving, and trained", async () => {
+	await withHub("", async () => {
+		const run = finetune(
+			shortSpec({
+				model: { nameOrPath: repository, imageCrops: 1 },
+				training: { maxSteps: 1, batchSize: 2 },
+			}),
+			{ python },
+		);
+		const { steps } = await run;
+		assert.is(steps, 1);
+		const downloads = checkedLog(run.folder, "events.jsonl").filter(
+			(event): event is Extract<RunEvent, { type: "stage" }> =>
+				event.type === "stage" && event.stage === "download",
+		);
+		const last = downloads.at(-1);
+		assert.is(last?.state, "completed");
+		assert.is(last?.unit, "bytes");
+		assert.is(last?.done, last?.total);
+		assert.ok((last?.total ?? 0) > 3_500_000);
+	});
+});
+
+pythonTest("a gated model, and one that keeps breaking off", async () => {
+	for (const [failure, code, said] of [
+		["gated", "MODEL_INVALID", /is gated.*HF_TOKEN/s],
+		["cut", "DOWNLOAD_FAILED", /could not be fetched/],
+	] as const)
+		await withHub(failure, async () => {
+			const parent = temporaryFolder();
+			const error = await finetune(
+				shortSpec({
+					model: { nameOrPath: repository },
+					output: { folder: join(parent, "run") },
+				}),
+				{ python },
+			).then(
+				() => assert.unreachable("It resolved."),
+				(error) => error,
+			);
+			assert.instance(error, InputError);
+			assert.is(error.code, code);
+			assert.is(error.issues[0]?.path, "model.nameOrPath");
+			assert.match(error.message, said);
+			assert.equal(readdirSync(parent), [], "nothing is left behind");
+		});
+});
+
+test.run();
