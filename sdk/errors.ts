@@ -4,6 +4,8 @@
 export interface Issue {
 	/** Dotted path of the field (`method.rank`), a file with a row (`train.jsonl:12`), or "" for the whole. */
 	readonly path: string;
+	/** What is wrong with a row of data, for programs; a closed set, see the README. */
+	readonly code?: string;
 	/** What was found there, if there was anything. */
 	readonly value?: unknown;
 	/** Why it cannot work; completes the sentence that the path begins. */

@@ -110,10 +110,10 @@ ${shown.map((one) => card(one, metric)).join("\n")}
 }
 
 function card(comparison: Comparison, metric: string): string {
-	const { image, expected, base, tuned, scores, baseScores } = comparison;
+	const { images, expected, base, tuned, scores, baseScores } = comparison;
 	const line = (kind: string, text: string, value: number | undefined) =>
 		`<div class="${kind}"><dt>${kind}${value === undefined ? "" : ` <b>${value.toFixed(2)}</b>`}</dt><dd>${html(text) || "<i>nothing</i>"}</dd></div>`;
-	return `<article>${picture(image)}<dl>
+	return `<article>${images.map(picture).join("")}<dl>
 ${expected.map((text) => line("expected", text, undefined)).join("")}
 ${base === null ? "" : line("base", base, baseScores?.[metric])}
 ${line("tuned", tuned, scores[metric])}

@@ -49,7 +49,7 @@ export function readPredictions(
 
 /** A test picture with what was expected and what was answered before and after. */
 export interface Comparison {
-	readonly image: string;
+	readonly images: readonly string[];
 	readonly expected: readonly string[];
 	readonly base: string | null;
 	readonly tuned: string;
@@ -75,7 +75,7 @@ export function readComparisons({ folder, events }: RunRecord): Comparison[] {
 	};
 	const base = new Map(answersOf("base").map((one) => [one.row, one]));
 	return answersOf("tuned").map((tuned) => ({
-		image: tuned.image,
+		images: tuned.images,
 		expected: tuned.references,
 		base: base.get(tuned.row)?.prediction ?? null,
 		tuned: tuned.prediction,

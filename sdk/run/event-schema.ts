@@ -122,6 +122,10 @@ const data = event(
 			section("SplitFacts", "One split.", {
 				split,
 				rows: count("Rows in use."),
+				dropped: record(
+					"Rows left out, by the code of the reason; `dropped.jsonl` in the run folder lists them.",
+					{ type: "integer" },
+				),
 				promptTokens: range("PromptTokens", "Text tokens of the prompts."),
 				visualTokens: range("VisualTokens", "Tokens that stand for pictures."),
 				answerTokens: range(
@@ -265,8 +269,10 @@ const predictions = event(
 			"One entry per row.",
 			section("Prediction", "One answer.", {
 				row: count("Row of the split, from 0."),
-				image: string("Path of the picture that the model was shown."),
-				prompt: string("The prompt."),
+				images: list("Paths of the pictures that the model was shown.", {
+					type: "string",
+				}),
+				prompt: string("The prompt, or the last thing that the user said."),
 				references: list("The expected answers.", { type: "string" }),
 				prediction: string("The model's answer."),
 				tokens: count("Tokens generated, the end token included."),
@@ -360,6 +366,7 @@ const end = event("EndEvent", "end", "Nothing follows.", {
 				"Every problem found.",
 				section("EndIssue", "One problem.", {
 					path: string("Where."),
+					code: nullable(string("Code of a bad row.")),
 					value: anything("What was found there."),
 					reason: string("Why it cannot work."),
 					remedy: nullable(string("What to do.")),

@@ -120,6 +120,8 @@ export interface SplitFacts {
 	readonly split: "train" | "validation" | "test";
 	/** Rows in use. */
 	readonly rows: number;
+	/** Rows left out, by the code of the reason; `dropped.jsonl` in the run folder lists them. */
+	readonly dropped: Readonly<Record<string, number>>;
 	/** Text tokens of the prompts. */
 	readonly promptTokens: PromptTokens;
 	/** Tokens that stand for pictures. */
@@ -349,9 +351,9 @@ export interface PredictionsEvent {
 export interface Prediction {
 	/** Row of the split, from 0. */
 	readonly row: number;
-	/** Path of the picture that the model was shown. */
-	readonly image: string;
-	/** The prompt. */
+	/** Paths of the pictures that the model was shown. */
+	readonly images: readonly string[];
+	/** The prompt, or the last thing that the user said. */
 	readonly prompt: string;
 	/** The expected answers. */
 	readonly references: readonly string[];
@@ -519,6 +521,8 @@ export interface EndError {
 export interface EndIssue {
 	/** Where. */
 	readonly path: string;
+	/** Code of a bad row. */
+	readonly code: string | null;
 	/** What was found there. */
 	readonly value: unknown;
 	/** Why it cannot work. */

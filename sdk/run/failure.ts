@@ -15,8 +15,9 @@ import type { EventBody } from "./journal.js";
 /** The error that a worker ended with, as the caller gets it. */
 export function fromEnd(end: EndError, runId: string): CaptuneError {
 	const issues = end.issues.map(
-		({ remedy, ...issue }): Issue => ({
+		({ code, remedy, ...issue }): Issue => ({
 			...issue,
+			...(code === null ? {} : { code }),
 			...(issue.value === null ? { value: undefined } : {}),
 			...(remedy === null ? {} : { remedy }),
 		}),
@@ -75,12 +76,15 @@ export function toEnd(error: unknown, steps: number): EventBody {
 		error: {
 			code: known?.code ?? "WORKER_FAILED",
 			message: error instanceof Error ? error.message : String(error),
-			issues: (known?.issues ?? []).map(({ path, value, reason, remedy }) => ({
-				path,
-				value: value ?? null,
-				reason,
-				remedy: remedy ?? null,
-			})),
+			issues: (known?.issues ?? []).map(
+				({ path, code, value, reason, remedy }) => ({
+					path,
+					code: code ?? null,
+					value: value ?? null,
+					reason,
+					remedy: remedy ?? null,
+				}),
+			),
 			traceback: known?.traceback ?? null,
 			data: known?.data ?? null,
 		},

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
 import { canonicalJson } from "./plain.js";
-import type { ResolvedSpec } from "./spec.generated.js";
+import type { ResolvedDataSpec, ResolvedSpec } from "./spec.generated.js";
 
 /**
  * SHA-256 (hex) of the canonical JSON of a resolved spec without machine paths: the run folder is left out, and of
@@ -12,17 +12,13 @@ export function hashSpec(spec: ResolvedSpec): string {
 	const { model, data, output, ...rest } = spec;
 	const portable = {
 		...rest,
-		model: {
-			...model,
-			nameOrPath: isHubId(model.nameOrPath)
-				? model.nameOrPath
-				: basename(model.nameOrPath),
-		},
+		model: { ...model, nameOrPath: portableName(model.nameOrPath) },
 		data: {
 			...data,
 			train: withoutFolder(data.train),
 			validation: withoutFolder(data.validation),
 			test: withoutFolder(data.test),
+			pictures: { ...data.pictures, roots: [] },
 		},
 		output: { ...output, folder: null },
 	};
@@ -34,9 +30,14 @@ export const isHubId = (nameOrPath: string) =>
 	/^(?!\.{1,2}\/)[\w.-]+(\/[\w.-]+)?$/.test(nameOrPath) &&
 	!/^\.{1,2}$/.test(nameOrPath);
 
-const withoutFolder = <Source extends { readonly kind: string }>(
+const portableName = (nameOrPath: string) =>
+	isHubId(nameOrPath) ? nameOrPath : basename(nameOrPath);
+
+function withoutFolder<Source extends ResolvedDataSpec["test"]>(
 	source: Source,
-) =>
-	"path" in source
-		? { ...source, path: basename(String(source.path)) }
-		: source;
+): Source {
+	if ("path" in source) return { ...source, path: basename(source.path) };
+	if ("nameOrPath" in source)
+		return { ...source, nameOrPath: portableName(source.nameOrPath) };
+	return source;
+}

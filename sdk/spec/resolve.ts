@@ -62,13 +62,20 @@ const judge: Judge = (value) => {
 
 function makeAbsolute(draft: Draft, cwd: string): void {
 	const { model, data, output } = draft;
-	// As in transformers, a folder of that name wins over a hub id.
-	const folder = absolute(cwd, model.nameOrPath);
-	if (!isHubId(model.nameOrPath) || existsSync(folder))
-		model.nameOrPath = folder;
-	for (const source of [data.train, data.validation, data.test])
-		if (source.kind === "jsonl") source.path = absolute(cwd, source.path);
+	model.nameOrPath = folderOrHubId(model.nameOrPath, cwd);
+	for (const source of [data.train, data.validation, data.test]) {
+		if ("path" in source) source.path = absolute(cwd, source.path);
+		if (source.kind === "dataset")
+			source.nameOrPath = folderOrHubId(source.nameOrPath, cwd);
+	}
+	data.pictures.roots = data.pictures.roots.map((root) => absolute(cwd, root));
 	if (output.folder !== null) output.folder = absolute(cwd, output.folder);
+}
+
+/** As in transformers, a folder of that name wins over a hub id. */
+function folderOrHubId(nameOrPath: string, cwd: string): string {
+	const folder = absolute(cwd, nameOrPath);
+	return !isHubId(nameOrPath) || existsSync(folder) ? folder : nameOrPath;
 }
 
 function pathsOf(value: unknown, path = ""): Set<string> {

@@ -112,6 +112,54 @@ const onePrompt: Rule = {
 			: undefined,
 };
 
+const messagesStandAlone: Rule = {
+	reads: ["data.columns", "data.prompt"],
+	judge: ({ data }, { given }) =>
+		data.columns.messages === null
+			? undefined
+			: ["data.columns.answer", "data.columns.prompt", "data.prompt"]
+					.filter((path) => given.has(path))
+					.map((path) => ({
+						path,
+						reason: `contradicts data.columns.messages ("${data.columns.messages}"), which holds prompts and answers`,
+						remedy: "Give one or the other.",
+					})),
+};
+
+const filtersAskSomething: Rule = {
+	reads: ["data.train", "data.validation", "data.test"],
+	judge: ({ data }) =>
+		(["train", "validation", "test"] as const).flatMap((split) => {
+			const source = data[split];
+			return "filters" in source
+				? source.filters.flatMap((filter, index) =>
+						filter.includesAny === null && filter.includesAll === null
+							? {
+									path: `data.${split}.filters[${index}]`,
+									reason: "asks for nothing",
+									remedy: "Give includesAny, includesAll or both.",
+								}
+							: [],
+					)
+				: [];
+		}),
+};
+
+const splitsLeaveRows: Rule = {
+	reads: ["data.validation", "data.test"],
+	judge: ({ data: { validation, test } }) =>
+		validation.kind === "split" &&
+		test.kind === "split" &&
+		validation.fraction + test.fraction >= 1
+			? {
+					path: "data.validation.fraction",
+					value: validation.fraction,
+					reason: `leaves no rows to train on beside data.test.fraction (${test.fraction})`,
+					remedy: "Take less.",
+				}
+			: undefined,
+};
+
 const somethingToEvaluate: Rule = {
 	reads: ["data.validation", "data.test", "evaluation.metrics"],
 	judge: ({ data }, { given }) =>
@@ -162,6 +210,9 @@ const rules: readonly Rule[] = [
 	bestIsMeasured,
 	directionFits,
 	onePrompt,
+	messagesStandAlone,
+	filtersAskSomething,
+	splitsLeaveRows,
 	somethingToEvaluate,
 	flashNeedsGpu,
 	presetIsKnown,

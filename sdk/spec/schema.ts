@@ -47,43 +47,154 @@ const model = section("ModelSpec", "The model that is fine-tuned.", {
 	),
 });
 
-const limit = nullable(
-	integer("Use at most this many rows, from the first.", { minimum: 1 }),
-	{ default: null },
-);
+const seed = (description: string) =>
+	integer(description, { minimum: 0, maximum: 2 ** 32 - 1 });
 
-const jsonl = branch(
-	"JsonLinesSource",
-	"A JSON Lines file, one row a line; picture paths are relative to the file's folder.",
-	{ kind: "jsonl" },
-	{ path: string("Path of the file.", { minLength: 1 }), limit },
-);
+const texts = (description: string) =>
+	list(description, string("Text.", { minLength: 1 }), { minItems: 1 });
 
-const airplanes = branch(
-	"AirplanesSource",
-	"Airplanes drawn on first use: the pictures of the quickstart, with the columns `image`, `answer` and `caption`.",
-	{ kind: "airplanes" },
-	{
-		split: choice("Which of the drawn splits.", [
-			"train",
-			"validation",
-			"test",
-		]),
-		seed: nullable(
-			integer(
-				"Draw other pictures with this seed; null: the standard pictures.",
-				{ minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
+/** What every source can do with its rows, in this order. */
+const selection = {
+	filters: list(
+		"Keep only the rows that pass every filter.",
+		section("FilterSpec", "A condition on one column, case-sensitive.", {
+			column: string("Name of the column.", { minLength: 1 }),
+			includesAny: nullable(
+				texts(
+					"One of these must be there: as an element of a list, or within a text.",
+				),
+				{ default: null },
 			),
-			{ default: null },
-		),
-		count: nullable(
-			integer("How many to draw; null: 108, 28 and 16.", {
-				minimum: 1,
-				maximum: 100_000,
+			includesAll: nullable(texts("All of these must be there."), {
+				default: null,
 			}),
-			{ default: null },
+		}),
+		{ default: [] },
+	),
+	shuffleSeed: nullable(
+		seed(
+			"Shuffle the rows once, as `shuffle(seed=...)` of Hugging Face `datasets` does; null: as they come.",
 		),
-		limit,
+		{ default: null },
+	),
+	limit: nullable(
+		integer("Use at most this many rows, from the first.", { minimum: 1 }),
+		{ default: null },
+	),
+};
+
+const file = (title: string, kind: string, description: string, path: string) =>
+	branch(
+		title,
+		description,
+		{ kind },
+		{ path: string(path, { minLength: 1 }), ...selection },
+	);
+
+const sources = [
+	file(
+		"JsonLinesSource",
+		"jsonl",
+		"A JSON Lines file, one row a line; picture paths are relative to the file's folder.",
+		"Path of the file.",
+	),
+	file(
+		"JsonSource",
+		"json",
+		"A JSON file that holds one array of rows; picture paths are relative to the file's folder.",
+		"Path of the file.",
+	),
+	file(
+		"CsvSource",
+		"csv",
+		"A CSV file (RFC 4180) whose first line names the columns; picture paths are relative to the file's folder.",
+		"Path of the file.",
+	),
+	file(
+		"ParquetSource",
+		"parquet",
+		"Parquet, pictures inside or by path. Needs the Python package `datasets`.",
+		"Path of a file, or of a folder whose `.parquet` files are read in the order of their names.",
+	),
+	file(
+		"ImageFolderSource",
+		"imagefolder",
+		"A folder of pictures with `metadata.jsonl` or `metadata.csv`, in it or in its subfolders, that names each by `file_name`; the picture becomes the column `image`.",
+		"Path of the folder.",
+	),
+	branch(
+		"DatasetSource",
+		"A dataset of the Hugging Face hub, or a local copy of one. Needs the Python package `datasets`.",
+		{ kind: "dataset" },
+		{
+			nameOrPath: string(
+				"Hub id, or path of a folder: a dataset repository, or what `save_to_disk` wrote.",
+				{ minLength: 1 },
+			),
+			config: nullable(
+				string("Configuration; the dataset's default when null.", {
+					minLength: 1,
+				}),
+				{ default: null },
+			),
+			split: string("Split of the dataset.", {
+				minLength: 1,
+				default: "train",
+			}),
+			revision: nullable(
+				string("Branch, tag or commit; the main branch when null.", {
+					minLength: 1,
+				}),
+				{ default: null },
+			),
+			...selection,
+		},
+	),
+	file(
+		"RowsSource",
+		"rows",
+		"Rows that `materialize` has written; they name their own prompts, answers and messages, and `columns` does not concern them.",
+		"Path of `rows.jsonl`.",
+	),
+	branch(
+		"AirplanesSource",
+		"Airplanes drawn on first use: the pictures of the quickstart, with the columns `image`, `answer` and `caption`.",
+		{ kind: "airplanes" },
+		{
+			split: choice("Which of the drawn splits.", [
+				"train",
+				"validation",
+				"test",
+			]),
+			seed: nullable(
+				integer(
+					"Draw other pictures with this seed; null: the standard pictures.",
+					{ minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
+				),
+				{ default: null },
+			),
+			count: nullable(
+				integer("How many to draw; null: 108, 28 and 16.", {
+					minimum: 1,
+					maximum: 100_000,
+				}),
+				{ default: null },
+			),
+			...selection,
+		},
+	),
+];
+
+const split = branch(
+	"SplitSource",
+	"Rows taken out of the training rows: the very ones that `train_test_split(test_size=fraction, seed=seed)` of Hugging Face `datasets` takes. Where test and validation are both taken, test comes first.",
+	{ kind: "split" },
+	{
+		fraction: number("Share of the training rows.", {
+			exclusiveMinimum: 0,
+			exclusiveMaximum: 1,
+		}),
+		seed: { ...seed("Seeds the choice."), default: 42 },
 	},
 );
 
@@ -95,26 +206,148 @@ const none = branch(
 );
 
 const optionalSource = (description: string): JsonSchema =>
-	tagged("OptionalSource", description, "kind", [jsonl, airplanes, none], {
+	tagged("OptionalSource", description, "kind", [...sources, split, none], {
 		default: { kind: "none" },
 	});
 
+const augmentation = tagged(
+	"Augmentation",
+	"A random change of a picture that leaves its size as it is.",
+	"kind",
+	[
+		branch(
+			"HorizontalFlip",
+			"Mirrors left and right.",
+			{ kind: "horizontalFlip" },
+			{
+				probability: number("How often.", {
+					minimum: 0,
+					maximum: 1,
+					default: 0.5,
+				}),
+			},
+		),
+		branch(
+			"Crop",
+			"Cuts out a part of the same shape and enlarges it.",
+			{ kind: "crop" },
+			{
+				minScale: number("Least share of the area that is kept.", {
+					exclusiveMinimum: 0,
+					maximum: 1,
+					default: 0.8,
+				}),
+			},
+		),
+		branch(
+			"Rotation",
+			"Turns about the middle, onto white.",
+			{ kind: "rotation" },
+			{
+				maxDegrees: number("Largest angle either way, in degrees.", {
+					minimum: 0,
+					maximum: 180,
+					default: 10,
+				}),
+			},
+		),
+		branch(
+			"ColorJitter",
+			"Changes colours by factors within 1 - x and 1 + x.",
+			{ kind: "colorJitter" },
+			{
+				brightness: number("Limit for brightness.", {
+					minimum: 0,
+					maximum: 1,
+					default: 0.2,
+				}),
+				contrast: number("Limit for contrast.", {
+					minimum: 0,
+					maximum: 1,
+					default: 0.2,
+				}),
+				saturation: number("Limit for saturation.", {
+					minimum: 0,
+					maximum: 1,
+					default: 0.2,
+				}),
+			},
+		),
+	],
+);
+
+const pictures = section("PicturesSpec", "How pictures are read.", {
+	check: choice(
+		"What is looked at before training: `all` decodes every picture, `headers` reads no more than sizes and leaves damage to be found on the way. `auto`: `all` up to 2,000 pictures.",
+		["auto", "all", "headers"],
+		{ default: "auto" },
+	),
+	maxPixels: integer(
+		"Largest picture, in pixels; more is refused by the header alone.",
+		{ minimum: 1, default: 64_000_000 },
+	),
+	roots: list(
+		"Folders that picture paths may lead into, besides the folder of their data file.",
+		string("Path of a folder.", { minLength: 1 }),
+		{ default: [], uniqueItems: true },
+	),
+	hosts: list(
+		"Hosts, by exact name, that picture URLs may name; none by default. Private addresses are never asked.",
+		string("Name of a host, with a port where that is not the usual one.", {
+			minLength: 1,
+		}),
+		{ default: [], uniqueItems: true },
+	),
+	maxDownloadBytes: integer("Largest picture to download, in bytes.", {
+		minimum: 1,
+		default: 32_000_000,
+	}),
+	downloadTimeoutMs: integer("Longest download of one picture.", {
+		minimum: 1,
+		default: 30_000,
+	}),
+	cacheBytes: integer(
+		"Disk that prepared pictures may take in captune's cache, for all runs together; the oldest go first.",
+		{ minimum: 0, default: 10 * 2 ** 30 },
+	),
+});
+
 const data = section("DataSpec", "Pictures, prompts and answers.", {
-	train: tagged("Source", "Rows to train on.", "kind", [jsonl, airplanes]),
+	train: tagged("Source", "Rows to train on.", "kind", sources),
 	validation: optionalSource("Rows to evaluate on while training."),
 	test: optionalSource(
 		"Rows scored once with the base model and once with the tuned one.",
 	),
 	columns: section("ColumnsSpec", "Names of the columns that hold a row.", {
-		image: string("Path of the picture.", { minLength: 1, default: "image" }),
-		answer: string("Text that the model learns to answer.", {
+		image: string("The picture: a path, a URL, bytes, or a list of these.", {
 			minLength: 1,
-			default: "answer",
+			default: "image",
 		}),
+		answer: string(
+			"Text that the model learns to answer, or a list of texts.",
+			{
+				minLength: 1,
+				default: "answer",
+			},
+		),
 		prompt: nullable(
 			string("Text of the prompt, when rows bring their own.", {
 				minLength: 1,
 			}),
+			{ default: null },
+		),
+		references: nullable(
+			string(
+				"Further answers that are as good, a text or a list: generated answers are compared with them too.",
+				{ minLength: 1 },
+			),
+			{ default: null },
+		),
+		messages: nullable(
+			string(
+				"A conversation (`role` and `content`, with pictures among the content or in the column of the picture), in place of prompt and answer.",
+				{ minLength: 1 },
+			),
 			{ default: null },
 		),
 	}),
@@ -122,6 +355,30 @@ const data = section("DataSpec", "Pictures, prompts and answers.", {
 		minLength: 1,
 		default: "Describe this image.",
 	}),
+	answerSeparator: nullable(
+		string(
+			"Joins an answer that is a list; null: the first is learnt, and all are references.",
+		),
+		{ default: ", " },
+	),
+	maxTokens: nullable(
+		integer(
+			"Longest row, in tokens, pictures included; null: what the model can take.",
+			{ minimum: 1 },
+		),
+		{ default: null },
+	),
+	onBadRow: choice(
+		"A row that cannot be used ends the run before it begins, or is left out, counted and listed in the run folder.",
+		["fail", "drop"],
+		{ default: "fail" },
+	),
+	augmentation: list(
+		"Random changes of the training pictures, in this order, new in every epoch.",
+		augmentation,
+		{ default: [] },
+	),
+	pictures,
 });
 
 /** Targets of adapters by name; python/captune_worker/adapters.py says what they are. */
@@ -369,6 +626,13 @@ const fields: Fields = {
 						"`auto`: the first CUDA GPU, else the CPU.",
 						["auto", "cpu", "cuda"],
 						{ default: "auto" },
+					),
+					loaderWorkers: nullable(
+						integer(
+							"Processes that prepare pictures while the model trains; 0: the training process does it; null: one per core, 8 at most.",
+							{ minimum: 0, maximum: 64 },
+						),
+						{ default: null },
 					),
 				},
 			),

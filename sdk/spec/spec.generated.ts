@@ -52,11 +52,27 @@ export interface DataSpec {
 	readonly columns?: ColumnsSpec;
 	/** The prompt of every row, when rows bring none. Default: "Describe this image.". */
 	readonly prompt?: string;
+	/** Joins an answer that is a list; null: the first is learnt, and all are references. Default: ", ". */
+	readonly answerSeparator?: string | null;
+	/** Longest row, in tokens, pictures included; null: what the model can take. Default: null. */
+	readonly maxTokens?: number | null;
+	/** A row that cannot be used ends the run before it begins, or is left out, counted and listed in the run folder. Default: "fail". */
+	readonly onBadRow?: "fail" | "drop";
+	/** Random changes of the training pictures, in this order, new in every epoch. */
+	readonly augmentation?: readonly Augmentation[];
+	/** How pictures are read. */
+	readonly pictures?: PicturesSpec;
 }
 
 /** Rows to train on. */
 export type Source =
 	| JsonLinesSource
+	| JsonSource
+	| CsvSource
+	| ParquetSource
+	| ImageFolderSource
+	| DatasetSource
+	| RowsSource
 	| AirplanesSource;
 
 /** A JSON Lines file, one row a line; picture paths are relative to the file's folder. */
@@ -64,9 +80,143 @@ export interface JsonLinesSource {
 	readonly kind: "jsonl";
 	/** Path of the file. */
 	readonly path: string;
+	/** Keep only the rows that pass every filter. */
+	readonly filters?: readonly FilterSpec[];
+	/** Shuffle the rows once, as `shuffle(seed=...)` of Hugging Face `datasets` does; null: as they come. Default: null. */
+	readonly shuffleSeed?: number | null;
 	/** Use at most this many rows, from the first. Default: null. */
 	readonly limit?: number | null;
+	readonly nameOrPath?: never;
+	readonly config?: never;
 	readonly split?: never;
+	readonly revision?: never;
+	readonly seed?: never;
+	readonly count?: never;
+}
+
+/** A condition on one column, case-sensitive. */
+export interface FilterSpec {
+	/** Name of the column. */
+	readonly column: string;
+	/** One of these must be there: as an element of a list, or within a text. Default: null. */
+	readonly includesAny?: readonly string[] | null;
+	/** All of these must be there. Default: null. */
+	readonly includesAll?: readonly string[] | null;
+}
+
+/** A JSON file that holds one array of rows; picture paths are relative to the file's folder. */
+export interface JsonSource {
+	readonly kind: "json";
+	/** Path of the file. */
+	readonly path: string;
+	/** Keep only the rows that pass every filter. */
+	readonly filters?: readonly FilterSpec[];
+	/** Shuffle the rows once, as `shuffle(seed=...)` of Hugging Face `datasets` does; null: as they come. Default: null. */
+	readonly shuffleSeed?: number | null;
+	/** Use at most this many rows, from the first. Default: null. */
+	readonly limit?: number | null;
+	readonly nameOrPath?: never;
+	readonly config?: never;
+	readonly split?: never;
+	readonly revision?: never;
+	readonly seed?: never;
+	readonly count?: never;
+}
+
+/** A CSV file (RFC 4180) whose first line names the columns; picture paths are relative to the file's folder. */
+export interface CsvSource {
+	readonly kind: "csv";
+	/** Path of the file. */
+	readonly path: string;
+	/** Keep only the rows that pass every filter. */
+	readonly filters?: readonly FilterSpec[];
+	/** Shuffle the rows once, as `shuffle(seed=...)` of Hugging Face `datasets` does; null: as they come. Default: null. */
+	readonly shuffleSeed?: number | null;
+	/** Use at most this many rows, from the first. Default: null. */
+	readonly limit?: number | null;
+	readonly nameOrPath?: never;
+	readonly config?: never;
+	readonly split?: never;
+	readonly revision?: never;
+	readonly seed?: never;
+	readonly count?: never;
+}
+
+/** Parquet, pictures inside or by path. Needs the Python package `datasets`. */
+export interface ParquetSource {
+	readonly kind: "parquet";
+	/** Path of a file, or of a folder whose `.parquet` files are read in the order of their names. */
+	readonly path: string;
+	/** Keep only the rows that pass every filter. */
+	readonly filters?: readonly FilterSpec[];
+	/** Shuffle the rows once, as `shuffle(seed=...)` of Hugging Face `datasets` does; null: as they come. Default: null. */
+	readonly shuffleSeed?: number | null;
+	/** Use at most this many rows, from the first. Default: null. */
+	readonly limit?: number | null;
+	readonly nameOrPath?: never;
+	readonly config?: never;
+	readonly split?: never;
+	readonly revision?: never;
+	readonly seed?: never;
+	readonly count?: never;
+}
+
+/** A folder of pictures with `metadata.jsonl` or `metadata.csv`, in it or in its subfolders, that names each by `file_name`; the picture becomes the column `image`. */
+export interface ImageFolderSource {
+	readonly kind: "imagefolder";
+	/** Path of the folder. */
+	readonly path: string;
+	/** Keep only the rows that pass every filter. */
+	readonly filters?: readonly FilterSpec[];
+	/** Shuffle the rows once, as `shuffle(seed=...)` of Hugging Face `datasets` does; null: as they come. Default: null. */
+	readonly shuffleSeed?: number | null;
+	/** Use at most this many rows, from the first. Default: null. */
+	readonly limit?: number | null;
+	readonly nameOrPath?: never;
+	readonly config?: never;
+	readonly split?: never;
+	readonly revision?: never;
+	readonly seed?: never;
+	readonly count?: never;
+}
+
+/** A dataset of the Hugging Face hub, or a local copy of one. Needs the Python package `datasets`. */
+export interface DatasetSource {
+	readonly kind: "dataset";
+	/** Hub id, or path of a folder: a dataset repository, or what `save_to_disk` wrote. */
+	readonly nameOrPath: string;
+	/** Configuration; the dataset's default when null. Default: null. */
+	readonly config?: string | null;
+	/** Split of the dataset. Default: "train". */
+	readonly split?: string;
+	/** Branch, tag or commit; the main branch when null. Default: null. */
+	readonly revision?: string | null;
+	/** Keep only the rows that pass every filter. */
+	readonly filters?: readonly FilterSpec[];
+	/** Shuffle the rows once, as `shuffle(seed=...)` of Hugging Face `datasets` does; null: as they come. Default: null. */
+	readonly shuffleSeed?: number | null;
+	/** Use at most this many rows, from the first. Default: null. */
+	readonly limit?: number | null;
+	readonly path?: never;
+	readonly seed?: never;
+	readonly count?: never;
+}
+
+/** Rows that `materialize` has written; they name their own prompts, answers and messages, and `columns` does not concern them. */
+export interface RowsSource {
+	readonly kind: "rows";
+	/** Path of `rows.jsonl`. */
+	readonly path: string;
+	/** Keep only the rows that pass every filter. */
+	readonly filters?: readonly FilterSpec[];
+	/** Shuffle the rows once, as `shuffle(seed=...)` of Hugging Face `datasets` does; null: as they come. Default: null. */
+	readonly shuffleSeed?: number | null;
+	/** Use at most this many rows, from the first. Default: null. */
+	readonly limit?: number | null;
+	readonly nameOrPath?: never;
+	readonly config?: never;
+	readonly split?: never;
+	readonly revision?: never;
 	readonly seed?: never;
 	readonly count?: never;
 }
@@ -80,35 +230,152 @@ export interface AirplanesSource {
 	readonly seed?: number | null;
 	/** How many to draw; null: 108, 28 and 16. Default: null. */
 	readonly count?: number | null;
+	/** Keep only the rows that pass every filter. */
+	readonly filters?: readonly FilterSpec[];
+	/** Shuffle the rows once, as `shuffle(seed=...)` of Hugging Face `datasets` does; null: as they come. Default: null. */
+	readonly shuffleSeed?: number | null;
 	/** Use at most this many rows, from the first. Default: null. */
 	readonly limit?: number | null;
 	readonly path?: never;
+	readonly nameOrPath?: never;
+	readonly config?: never;
+	readonly revision?: never;
 }
 
 /** Rows to evaluate on while training. */
 export type OptionalSource =
 	| JsonLinesSource
+	| JsonSource
+	| CsvSource
+	| ParquetSource
+	| ImageFolderSource
+	| DatasetSource
+	| RowsSource
 	| AirplanesSource
+	| SplitSource
 	| NoSource;
+
+/** Rows taken out of the training rows: the very ones that `train_test_split(test_size=fraction, seed=seed)` of Hugging Face `datasets` takes. Where test and validation are both taken, test comes first. */
+export interface SplitSource {
+	readonly kind: "split";
+	/** Share of the training rows. */
+	readonly fraction: number;
+	/** Seeds the choice. Default: 42. */
+	readonly seed?: number;
+	readonly path?: never;
+	readonly filters?: never;
+	readonly shuffleSeed?: never;
+	readonly limit?: never;
+	readonly nameOrPath?: never;
+	readonly config?: never;
+	readonly split?: never;
+	readonly revision?: never;
+	readonly count?: never;
+}
 
 /** This split does not exist. */
 export interface NoSource {
 	readonly kind: "none";
 	readonly path?: never;
+	readonly filters?: never;
+	readonly shuffleSeed?: never;
 	readonly limit?: never;
+	readonly nameOrPath?: never;
+	readonly config?: never;
 	readonly split?: never;
+	readonly revision?: never;
 	readonly seed?: never;
 	readonly count?: never;
+	readonly fraction?: never;
 }
 
 /** Names of the columns that hold a row. */
 export interface ColumnsSpec {
-	/** Path of the picture. Default: "image". */
+	/** The picture: a path, a URL, bytes, or a list of these. Default: "image". */
 	readonly image?: string;
-	/** Text that the model learns to answer. Default: "answer". */
+	/** Text that the model learns to answer, or a list of texts. Default: "answer". */
 	readonly answer?: string;
 	/** Text of the prompt, when rows bring their own. Default: null. */
 	readonly prompt?: string | null;
+	/** Further answers that are as good, a text or a list: generated answers are compared with them too. Default: null. */
+	readonly references?: string | null;
+	/** A conversation (`role` and `content`, with pictures among the content or in the column of the picture), in place of prompt and answer. Default: null. */
+	readonly messages?: string | null;
+}
+
+/** A random change of a picture that leaves its size as it is. */
+export type Augmentation =
+	| HorizontalFlip
+	| Crop
+	| Rotation
+	| ColorJitter;
+
+/** Mirrors left and right. */
+export interface HorizontalFlip {
+	readonly kind: "horizontalFlip";
+	/** How often. Default: 0.5. */
+	readonly probability?: number;
+	readonly minScale?: never;
+	readonly maxDegrees?: never;
+	readonly brightness?: never;
+	readonly contrast?: never;
+	readonly saturation?: never;
+}
+
+/** Cuts out a part of the same shape and enlarges it. */
+export interface Crop {
+	readonly kind: "crop";
+	/** Least share of the area that is kept. Default: 0.8. */
+	readonly minScale?: number;
+	readonly probability?: never;
+	readonly maxDegrees?: never;
+	readonly brightness?: never;
+	readonly contrast?: never;
+	readonly saturation?: never;
+}
+
+/** Turns about the middle, onto white. */
+export interface Rotation {
+	readonly kind: "rotation";
+	/** Largest angle either way, in degrees. Default: 10. */
+	readonly maxDegrees?: number;
+	readonly probability?: never;
+	readonly minScale?: never;
+	readonly brightness?: never;
+	readonly contrast?: never;
+	readonly saturation?: never;
+}
+
+/** Changes colours by factors within 1 - x and 1 + x. */
+export interface ColorJitter {
+	readonly kind: "colorJitter";
+	/** Limit for brightness. Default: 0.2. */
+	readonly brightness?: number;
+	/** Limit for contrast. Default: 0.2. */
+	readonly contrast?: number;
+	/** Limit for saturation. Default: 0.2. */
+	readonly saturation?: number;
+	readonly probability?: never;
+	readonly minScale?: never;
+	readonly maxDegrees?: never;
+}
+
+/** How pictures are read. */
+export interface PicturesSpec {
+	/** What is looked at before training: `all` decodes every picture, `headers` reads no more than sizes and leaves damage to be found on the way. `auto`: `all` up to 2,000 pictures. Default: "auto". */
+	readonly check?: "auto" | "all" | "headers";
+	/** Largest picture, in pixels; more is refused by the header alone. Default: 64000000. */
+	readonly maxPixels?: number;
+	/** Folders that picture paths may lead into, besides the folder of their data file. */
+	readonly roots?: readonly string[];
+	/** Hosts, by exact name, that picture URLs may name; none by default. Private addresses are never asked. */
+	readonly hosts?: readonly string[];
+	/** Largest picture to download, in bytes. Default: 32000000. */
+	readonly maxDownloadBytes?: number;
+	/** Longest download of one picture. Default: 30000. */
+	readonly downloadTimeoutMs?: number;
+	/** Disk that prepared pictures may take in captune's cache, for all runs together; the oldest go first. Default: 10737418240. */
+	readonly cacheBytes?: number;
 }
 
 /** What is trained. */
@@ -256,6 +523,8 @@ export interface LocalCompute {
 	readonly kind: "local";
 	/** `auto`: the first CUDA GPU, else the CPU. Default: "auto". */
 	readonly device?: "auto" | "cpu" | "cuda";
+	/** Processes that prepare pictures while the model trains; 0: the training process does it; null: one per core, 8 at most. Default: null. */
+	readonly loaderWorkers?: number | null;
 }
 
 /** What to fine-tune, on what, how, and how to judge it. */
@@ -308,11 +577,27 @@ export interface ResolvedDataSpec {
 	readonly columns: ResolvedColumnsSpec;
 	/** The prompt of every row, when rows bring none. */
 	readonly prompt: string;
+	/** Joins an answer that is a list; null: the first is learnt, and all are references. */
+	readonly answerSeparator: string | null;
+	/** Longest row, in tokens, pictures included; null: what the model can take. */
+	readonly maxTokens: number | null;
+	/** A row that cannot be used ends the run before it begins, or is left out, counted and listed in the run folder. */
+	readonly onBadRow: "fail" | "drop";
+	/** Random changes of the training pictures, in this order, new in every epoch. */
+	readonly augmentation: readonly ResolvedAugmentation[];
+	/** How pictures are read. */
+	readonly pictures: ResolvedPicturesSpec;
 }
 
 /** Rows to train on. */
 export type ResolvedSource =
 	| ResolvedJsonLinesSource
+	| ResolvedJsonSource
+	| ResolvedCsvSource
+	| ResolvedParquetSource
+	| ResolvedImageFolderSource
+	| ResolvedDatasetSource
+	| ResolvedRowsSource
 	| ResolvedAirplanesSource;
 
 /** A JSON Lines file, one row a line; picture paths are relative to the file's folder. */
@@ -320,6 +605,104 @@ export interface ResolvedJsonLinesSource {
 	readonly kind: "jsonl";
 	/** Path of the file. */
 	readonly path: string;
+	/** Keep only the rows that pass every filter. */
+	readonly filters: readonly ResolvedFilterSpec[];
+	/** Shuffle the rows once, as `shuffle(seed=...)` of Hugging Face `datasets` does; null: as they come. */
+	readonly shuffleSeed: number | null;
+	/** Use at most this many rows, from the first. */
+	readonly limit: number | null;
+}
+
+/** A condition on one column, case-sensitive. */
+export interface ResolvedFilterSpec {
+	/** Name of the column. */
+	readonly column: string;
+	/** One of these must be there: as an element of a list, or within a text. */
+	readonly includesAny: readonly string[] | null;
+	/** All of these must be there. */
+	readonly includesAll: readonly string[] | null;
+}
+
+/** A JSON file that holds one array of rows; picture paths are relative to the file's folder. */
+export interface ResolvedJsonSource {
+	readonly kind: "json";
+	/** Path of the file. */
+	readonly path: string;
+	/** Keep only the rows that pass every filter. */
+	readonly filters: readonly ResolvedFilterSpec[];
+	/** Shuffle the rows once, as `shuffle(seed=...)` of Hugging Face `datasets` does; null: as they come. */
+	readonly shuffleSeed: number | null;
+	/** Use at most this many rows, from the first. */
+	readonly limit: number | null;
+}
+
+/** A CSV file (RFC 4180) whose first line names the columns; picture paths are relative to the file's folder. */
+export interface ResolvedCsvSource {
+	readonly kind: "csv";
+	/** Path of the file. */
+	readonly path: string;
+	/** Keep only the rows that pass every filter. */
+	readonly filters: readonly ResolvedFilterSpec[];
+	/** Shuffle the rows once, as `shuffle(seed=...)` of Hugging Face `datasets` does; null: as they come. */
+	readonly shuffleSeed: number | null;
+	/** Use at most this many rows, from the first. */
+	readonly limit: number | null;
+}
+
+/** Parquet, pictures inside or by path. Needs the Python package `datasets`. */
+export interface ResolvedParquetSource {
+	readonly kind: "parquet";
+	/** Path of a file, or of a folder whose `.parquet` files are read in the order of their names. */
+	readonly path: string;
+	/** Keep only the rows that pass every filter. */
+	readonly filters: readonly ResolvedFilterSpec[];
+	/** Shuffle the rows once, as `shuffle(seed=...)` of Hugging Face `datasets` does; null: as they come. */
+	readonly shuffleSeed: number | null;
+	/** Use at most this many rows, from the first. */
+	readonly limit: number | null;
+}
+
+/** A folder of pictures with `metadata.jsonl` or `metadata.csv`, in it or in its subfolders, that names each by `file_name`; the picture becomes the column `image`. */
+export interface ResolvedImageFolderSource {
+	readonly kind: "imagefolder";
+	/** Path of the folder. */
+	readonly path: string;
+	/** Keep only the rows that pass every filter. */
+	readonly filters: readonly ResolvedFilterSpec[];
+	/** Shuffle the rows once, as `shuffle(seed=...)` of Hugging Face `datasets` does; null: as they come. */
+	readonly shuffleSeed: number | null;
+	/** Use at most this many rows, from the first. */
+	readonly limit: number | null;
+}
+
+/** A dataset of the Hugging Face hub, or a local copy of one. Needs the Python package `datasets`. */
+export interface ResolvedDatasetSource {
+	readonly kind: "dataset";
+	/** Hub id, or path of a folder: a dataset repository, or what `save_to_disk` wrote. */
+	readonly nameOrPath: string;
+	/** Configuration; the dataset's default when null. */
+	readonly config: string | null;
+	/** Split of the dataset. */
+	readonly split: string;
+	/** Branch, tag or commit; the main branch when null. */
+	readonly revision: string | null;
+	/** Keep only the rows that pass every filter. */
+	readonly filters: readonly ResolvedFilterSpec[];
+	/** Shuffle the rows once, as `shuffle(seed=...)` of Hugging Face `datasets` does; null: as they come. */
+	readonly shuffleSeed: number | null;
+	/** Use at most this many rows, from the first. */
+	readonly limit: number | null;
+}
+
+/** Rows that `materialize` has written; they name their own prompts, answers and messages, and `columns` does not concern them. */
+export interface ResolvedRowsSource {
+	readonly kind: "rows";
+	/** Path of `rows.jsonl`. */
+	readonly path: string;
+	/** Keep only the rows that pass every filter. */
+	readonly filters: readonly ResolvedFilterSpec[];
+	/** Shuffle the rows once, as `shuffle(seed=...)` of Hugging Face `datasets` does; null: as they come. */
+	readonly shuffleSeed: number | null;
 	/** Use at most this many rows, from the first. */
 	readonly limit: number | null;
 }
@@ -333,6 +716,10 @@ export interface ResolvedAirplanesSource {
 	readonly seed: number | null;
 	/** How many to draw; null: 108, 28 and 16. */
 	readonly count: number | null;
+	/** Keep only the rows that pass every filter. */
+	readonly filters: readonly ResolvedFilterSpec[];
+	/** Shuffle the rows once, as `shuffle(seed=...)` of Hugging Face `datasets` does; null: as they come. */
+	readonly shuffleSeed: number | null;
 	/** Use at most this many rows, from the first. */
 	readonly limit: number | null;
 }
@@ -340,8 +727,24 @@ export interface ResolvedAirplanesSource {
 /** Rows to evaluate on while training. */
 export type ResolvedOptionalSource =
 	| ResolvedJsonLinesSource
+	| ResolvedJsonSource
+	| ResolvedCsvSource
+	| ResolvedParquetSource
+	| ResolvedImageFolderSource
+	| ResolvedDatasetSource
+	| ResolvedRowsSource
 	| ResolvedAirplanesSource
+	| ResolvedSplitSource
 	| ResolvedNoSource;
+
+/** Rows taken out of the training rows: the very ones that `train_test_split(test_size=fraction, seed=seed)` of Hugging Face `datasets` takes. Where test and validation are both taken, test comes first. */
+export interface ResolvedSplitSource {
+	readonly kind: "split";
+	/** Share of the training rows. */
+	readonly fraction: number;
+	/** Seeds the choice. */
+	readonly seed: number;
+}
 
 /** This split does not exist. */
 export interface ResolvedNoSource {
@@ -350,12 +753,73 @@ export interface ResolvedNoSource {
 
 /** Names of the columns that hold a row. */
 export interface ResolvedColumnsSpec {
-	/** Path of the picture. */
+	/** The picture: a path, a URL, bytes, or a list of these. */
 	readonly image: string;
-	/** Text that the model learns to answer. */
+	/** Text that the model learns to answer, or a list of texts. */
 	readonly answer: string;
 	/** Text of the prompt, when rows bring their own. */
 	readonly prompt: string | null;
+	/** Further answers that are as good, a text or a list: generated answers are compared with them too. */
+	readonly references: string | null;
+	/** A conversation (`role` and `content`, with pictures among the content or in the column of the picture), in place of prompt and answer. */
+	readonly messages: string | null;
+}
+
+/** A random change of a picture that leaves its size as it is. */
+export type ResolvedAugmentation =
+	| ResolvedHorizontalFlip
+	| ResolvedCrop
+	| ResolvedRotation
+	| ResolvedColorJitter;
+
+/** Mirrors left and right. */
+export interface ResolvedHorizontalFlip {
+	readonly kind: "horizontalFlip";
+	/** How often. */
+	readonly probability: number;
+}
+
+/** Cuts out a part of the same shape and enlarges it. */
+export interface ResolvedCrop {
+	readonly kind: "crop";
+	/** Least share of the area that is kept. */
+	readonly minScale: number;
+}
+
+/** Turns about the middle, onto white. */
+export interface ResolvedRotation {
+	readonly kind: "rotation";
+	/** Largest angle either way, in degrees. */
+	readonly maxDegrees: number;
+}
+
+/** Changes colours by factors within 1 - x and 1 + x. */
+export interface ResolvedColorJitter {
+	readonly kind: "colorJitter";
+	/** Limit for brightness. */
+	readonly brightness: number;
+	/** Limit for contrast. */
+	readonly contrast: number;
+	/** Limit for saturation. */
+	readonly saturation: number;
+}
+
+/** How pictures are read. */
+export interface ResolvedPicturesSpec {
+	/** What is looked at before training: `all` decodes every picture, `headers` reads no more than sizes and leaves damage to be found on the way. `auto`: `all` up to 2,000 pictures. */
+	readonly check: "auto" | "all" | "headers";
+	/** Largest picture, in pixels; more is refused by the header alone. */
+	readonly maxPixels: number;
+	/** Folders that picture paths may lead into, besides the folder of their data file. */
+	readonly roots: readonly string[];
+	/** Hosts, by exact name, that picture URLs may name; none by default. Private addresses are never asked. */
+	readonly hosts: readonly string[];
+	/** Largest picture to download, in bytes. */
+	readonly maxDownloadBytes: number;
+	/** Longest download of one picture. */
+	readonly downloadTimeoutMs: number;
+	/** Disk that prepared pictures may take in captune's cache, for all runs together; the oldest go first. */
+	readonly cacheBytes: number;
 }
 
 /** What is trained. */
@@ -495,4 +959,6 @@ export interface ResolvedLocalCompute {
 	readonly kind: "local";
 	/** `auto`: the first CUDA GPU, else the CPU. */
 	readonly device: "auto" | "cpu" | "cuda";
+	/** Processes that prepare pictures while the model trains; 0: the training process does it; null: one per core, 8 at most. */
+	readonly loaderWorkers: number | null;
 }

@@ -16,8 +16,8 @@ export function summarize(result: FinetuneResult): string {
 		"",
 		...table(result, metric),
 		"",
-		...comparisons.flatMap(({ image, expected, base, tuned }) => [
-			basename(image),
+		...comparisons.flatMap(({ images, expected, base, tuned }) => [
+			images.map((image) => basename(image)).join(", "),
 			`  expected  ${expected.join(" | ")}`,
 			...(base === null ? [] : [`  base      ${base}`]),
 			`  tuned     ${tuned}`,

@@ -78,7 +78,7 @@ function runFolder(): string {
 		);
 		const scored: ScoredPrediction = {
 			row: 0,
-			image,
+			images: [image],
 			prompt: "What?",
 			references: [hostile],
 			prediction,
