@@ -61,7 +61,10 @@ def run(bootstrap: Bootstrap, report: Report, control: Control) -> tuple[int, fl
         return 0, 0.0
     except Refusal as refusal:
         error = EndError(
-            code=refusal.code, message=refusal.message, issues=refusal.issues
+            code=refusal.code,
+            message=refusal.message,
+            issues=refusal.issues,
+            data=refusal.data,
         )
         report.end(status="failed", steps=report.steps, error=error)
     except Exception as problem:  # noqa: BLE001 - whatever it is, the SDK must learn it

@@ -1,141 +1,248 @@
-"""Rows of a split: where they come from, and that every one of them can be used."""
+"""The data of a run: read, checked, counted and ready to be batched."""
 
-import json
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from . import airplanes
-from .errors import Refusal, issue, suggestion
-from .events import EndIssue
-from .images import UnreadableImage, read_image
-from .spec import AirplanesSource, Columns, Data, JsonLinesSource, NoSource, Source
+from .examples import Encoder, Example
+from .pictures import Picture, PictureProblem
+from .pixels import PixelCache, Pool, Preparer, View
+from .report import Report
+from .rows import BadRow, Problems, Row, RowCode, demand_rows, read_splits
+from .spec import Data
 
-LISTED_PROBLEMS = 20
-"""Problems quoted one by one; the others are counted."""
+CHECKED_PICTURES = 2_000
+"""Up to so many all pictures are decoded before training, unless the spec says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One example: a picture, a prompt, and the answer to learn."""
+class RunData:
+    """Everything there is to learn from and to be judged by."""
 
-    image: Path
-    size: tuple[int, int]
-    """Width and height in pixels, upright."""
-    prompt: str
-    answer: str
+    splits: dict[str, list[Example]]
+    encoder: Encoder
+    preparer: Preparer
+    problems: Problems
+    shared: dict[tuple[str, str], int]
+    """Pictures that two splits have in common, where they do."""
 
 
-def read_splits(data: Data, cache: Path) -> dict[str, list[Row]]:
-    """The rows of every split that exists, by its name.
+def load_data(
+    spec: Data,
+    processor: Any,
+    max_tokens: int,
+    cache: Path,
+    pool: Pool,
+    report: Report,
+) -> RunData:
+    """Reads and checks the data of a spec.
 
-    Every picture is decoded once, so that none can stop the run later.
+    ``max_tokens`` is the longest row that the model takes.
 
     Raises:
-        Refusal: ``DATA_INVALID``, naming file, line and reason of what cannot be used.
+        Refusal: ``DATA_INVALID`` when a source gives nothing, or has bad rows and the
+            spec does not want them dropped.
     """
-    sources = {"train": data.train, "validation": data.validation, "test": data.test}
+    problems = Problems(spec.on_bad_row)
+    pixels = PixelCache(
+        cache / "pixels", processor.image_processor, spec.pictures.cache_bytes
+    )
+    preparer = Preparer(
+        processor.image_processor,
+        pixels,
+        pool,
+        spec.pictures.max_pixels,
+        spec.augmentation,
+    )
+    rows = read_splits(spec, cache, problems)
+    rows = _without(rows, preparer.measure(_pictures(rows)), problems)
+    encoder = Encoder(processor)
+    limit = min(max_tokens, spec.max_tokens or max_tokens)
+    splits = {
+        split: _encoded(split, own, encoder, limit, problems)
+        for split, own in rows.items()
+    }
+    problems.judge()
+    rows = {split: [one.row for one in own] for split, own in splits.items()}
+    pictures = _pictures(rows)
+    if spec.pictures.check == "all" or (
+        spec.pictures.check == "auto" and len(pictures) <= CHECKED_PICTURES
+    ):
+        bad = preparer.check(pictures, _teller(report, len(pictures)))
+        whole = _without(rows, bad, problems)
+        kept = {id(row) for own in whole.values() for row in own}
+        splits = {
+            split: [one for one in own if id(one.row) in kept]
+            for split, own in splits.items()
+        }
+        problems.judge()
+    demand_rows({split: [one.row for one in own] for split, own in splits.items()})
+    return RunData(
+        splits=splits,
+        encoder=encoder,
+        preparer=preparer,
+        problems=problems,
+        shared=shared_pictures(
+            {split: [one.row for one in own] for split, own in splits.items()}
+        ),
+    )
+
+
+class Screen:
+    """Keeps back examples whose pictures only decoding shows to be bad.
+
+    Where all pictures are checked before training it finds nothing, but for files that
+    somebody damages meanwhile.
+    """
+
+    def __init__(
+        self,
+        problem: Callable[[View], PictureProblem | None],
+        problems: Problems,
+        report: Report,
+        run_folder: Path,
+    ) -> None:
+        self._problem = problem
+        self._problems = problems
+        self._report = report
+        self._folder = run_folder
+        self._bad: set[int] = set()
+
+    def passes(self, split: str, example: Example, seed: str | None = None) -> bool:
+        """Can the example be used? Waits for its pictures.
+
+        Raises:
+            Refusal: ``DATA_INVALID`` when it cannot and the spec does not want such
+                rows dropped.
+        """
+        if id(example) in self._bad:
+            return False
+        for view in example.views(seed):
+            problem = self._problem(view)
+            if problem is not None:
+                self._drop(
+                    split, example, BadRow.of_picture(problem, view.picture.name)
+                )
+                return False
+        return True
+
+    def _drop(self, split: str, example: Example, bad: BadRow) -> None:
+        self._bad.add(id(example))
+        place = example.row.place
+        self._problems.add(split, place, bad)
+        self._problems.judge()
+        self._problems.write(self._folder)
+        self._report.warning(
+            code="ROW_DROPPED",
+            message=f"{place} {bad.reason}; it is left out from now on.",
+            data={"split": split, "place": place, "code": bad.code},
+        )
+
+
+def shared_pictures(splits: dict[str, list[Row]]) -> dict[tuple[str, str], int]:
+    """How many pictures each two splits have in common, by content.
+
+    Only pictures of the same size in bytes and pixels are read and compared.
+    """
+    alike: defaultdict[tuple, list[tuple[str, Picture]]] = defaultdict(list)
+    for split, rows in splits.items():
+        for picture in _pictures({split: rows}):
+            alike[(picture.byte_length, *picture.size)].append((split, picture))
+    where: defaultdict[str, set[str]] = defaultdict(set)
+    for group in alike.values():
+        if len({split for split, _ in group}) > 1:
+            for split, picture in group:
+                where[picture.digest()].add(split)
+    counts = Counter(
+        pair
+        for names in where.values()
+        for pair in combinations([one for one in splits if one in names], 2)
+    )
+    return dict(counts)
+
+
+def _pictures(splits: dict[str, list[Row]]) -> list[Picture]:
+    """Each once, in the order in which they are first shown."""
+    return list(
+        dict.fromkeys(
+            picture
+            for rows in splits.values()
+            for row in rows
+            for picture in row.pictures
+        )
+    )
+
+
+def _without(
+    splits: dict[str, list[Row]],
+    bad: Iterable[tuple[Picture, PictureProblem]],
+    problems: Problems,
+) -> dict[str, list[Row]]:
+    """The rows that show none of the bad pictures; the others are noted."""
+    trouble = dict(bad)
+    if not trouble:
+        return splits
+
+    def is_good(split: str, row: Row) -> bool:
+        worst = next((one for one in row.pictures if one in trouble), None)
+        if worst is not None:
+            found = BadRow.of_picture(trouble[worst], worst.name)
+            problems.add(split, row.place, found)
+        return worst is None
+
     return {
-        split: _read_split(split, source, data, cache)
-        for split, source in sources.items()
-        if not isinstance(source, NoSource)
+        split: [row for row in rows if is_good(split, row)]
+        for split, rows in splits.items()
     }
 
 
-def _read_split(split: str, source: Source, data: Data, cache: Path) -> list[Row]:
-    problems: list[EndIssue] = []
-    file = _file_of(source, cache)
-    drafts = list(_drafts(file, source.limit, data, problems))
-    with ThreadPoolExecutor() as pool:
-        rows = list(pool.map(lambda draft: _with_size(*draft, problems), drafts))
-    if problems:
-        problems.sort(key=lambda problem: _line_of(problem.path))
-        raise Refusal(
-            "DATA_INVALID",
-            f"{len(problems)} of the rows of data.{split} cannot be used",
-            problems[:LISTED_PROBLEMS],
-        )
-    if not rows:
-        empty = issue(f"data.{split}", "has no rows", str(file))
-        raise Refusal("DATA_INVALID", "There is nothing to work on", [empty])
-    return rows
+def _encoded(
+    split: str, rows: Sequence[Row], encoder: Encoder, limit: int, problems: Problems
+) -> list[Example]:
+    examples = []
+    for row, made in zip(rows, encoder.encode_all(rows), strict=True):
+        if isinstance(made, Example) and made.length > limit:
+            made = BadRow(
+                RowCode.ROW_TOO_LONG,
+                f"has {made.length} tokens, {made.visual_tokens} of them of pictures; "
+                f"{limit} is the most",
+                made.length,
+                "Shorten it, lower model.imageCrops, or raise data.maxTokens if that "
+                "set the limit.",
+            )
+        if isinstance(made, BadRow):
+            problems.add(split, row.place, made)
+        else:
+            examples.append(made)
+    return examples
 
 
-def _file_of(source: Source, cache: Path) -> Path:
-    match source:
-        case JsonLinesSource(path=path):
-            return Path(path)
-        case AirplanesSource(split=split, seed=seed, count=count):
-            seed = airplanes.STANDARD_SEED if seed is None else seed
-            count = airplanes.SPLITS[split] if count is None else count
-            root = cache / "airplanes" / f"{airplanes.EDITION}-{seed}-{count}"
-            folder = airplanes.write_split(root, split, seed, count)
-            return folder / "rows.jsonl"
+def _teller(report: Report, total: int) -> Callable[[int], None]:
+    """Tells of pictures that are ready, twenty times in all."""
+    every = max(total // 20, 1)
+
+    def tell(done: int) -> None:
+        if done % every == 0 or done == total:
+            report.stage(
+                stage="encode", state="progress", done=done, total=total, unit="rows"
+            )
+
+    return tell
 
 
-def _drafts(
-    file: Path, limit: int | None, data: Data, problems: list[EndIssue]
-) -> Iterator[tuple[str, Path, str, str]]:
-    """Place, picture, prompt and answer of every row that has them."""
-    try:
-        lines = file.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeError) as error:
-        unread = issue(str(file), f"cannot be read: {error}")
-        raise Refusal("DATA_INVALID", "A data file cannot be read", [unread]) from None
-    numbered = [(at, line) for at, line in enumerate(lines, 1) if line.strip()]
-    for at, line in numbered[:limit]:
-        place = f"{file}:{at}"
-        try:
-            row = _parse(line)
-            image = file.parent / _text(row, data.columns.image)
-            prompt = _prompt(row, data.columns, data.prompt)
-            yield place, image, prompt, _text(row, data.columns.answer)
-        except _BadRow as bad:
-            problems.append(issue(place, bad.reason, bad.value, bad.remedy))
+def deal_pictures(rows: Sequence[Row], order: Sequence[int]) -> list[Row]:
+    """The same rows, each with the pictures of another that shows as many.
 
-
-class _BadRow(Exception):
-    def __init__(self, reason: str, value: Any = None, remedy: str = "") -> None:
-        self.reason, self.value, self.remedy = reason, value, remedy
-
-
-def _parse(line: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise _BadRow(f"is not JSON: {error}", line[:80]) from None
-    if not isinstance(row, dict):
-        raise _BadRow("is not a JSON object", line[:80])
-    return row
-
-
-def _prompt(row: dict[str, Any], columns: Columns, constant: str) -> str:
-    return constant if columns.prompt is None else _text(row, columns.prompt)
-
-
-def _text(row: dict[str, Any], column: str) -> str:
-    if column not in row:
-        raise _BadRow(f'has no column "{column}"', remedy=suggestion(column, row))
-    value = row[column]
-    if not isinstance(value, str):
-        raise _BadRow(f'has no text in column "{column}"', value)
-    if not value.strip():
-        raise _BadRow(f'has an empty text in column "{column}"', value)
-    return value
-
-
-def _with_size(
-    place: str, image: Path, prompt: str, answer: str, problems: list[EndIssue]
-) -> Row | None:
-    try:
-        size = read_image(image).size
-    except UnreadableImage as error:
-        problems.append(issue(place, f"has a picture that {error}", str(image)))
-        return None
-    return Row(image=image, size=size, prompt=prompt, answer=answer)
-
-
-def _line_of(place: str) -> int:
-    return int(place.rpartition(":")[2])
+    ``order`` is a permutation; within it each row gets the next one's pictures.
+    """
+    dealt = list(rows)
+    groups: defaultdict[int, list[int]] = defaultdict(list)
+    for index in order:
+        groups[len(rows[index].pictures)].append(index)
+    for group in groups.values():
+        for index, other in zip(group, group[1:] + group[:1], strict=True):
+            dealt[index] = rows[index].showing(rows[other].pictures)
+    return dealt

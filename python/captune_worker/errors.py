@@ -14,11 +14,15 @@ class Refusal(Exception):
     ``code`` is one of ``ErrorCode`` in ``sdk/errors.ts``.
     """
 
-    def __init__(self, code: str, message: str, issues: list[EndIssue]) -> None:
+    def __init__(
+        self, code: str, message: str, issues: list[EndIssue], data: Any = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.issues = issues
+        self.data = data
+        """Facts for programs."""
 
 
 class Canceled(Exception):

@@ -3,14 +3,16 @@
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import torch
 
 from .control import Control
+from .data import Screen, deal_pictures
 from .events import ExampleSums, Prediction
-from .examples import Example, collate, encode_row
+from .examples import Encoder, Example, by_regime, collate, views_of
 from .kernels import AttentionKernels
 from .model import TrainedModel
 from .report import Report
@@ -26,6 +28,10 @@ class Evaluator:
     spec: Spec
     model: TrainedModel
     splits: dict[str, list[Example]]
+    encoder: Encoder
+    screen: Screen
+    pictures: Path
+    """Folder for the pictures shown that have no file of their own."""
     kernels: AttentionKernels
     report: Report
     control: Control
@@ -40,9 +46,8 @@ class Evaluator:
             return
         self.model.causal.eval()
         batch = self.splits[split][: settings.max_examples][: settings.batch_size]
-        pictures = [example.row.image for example in batch]
         with self.kernels.observe("evaluation"):
-            self.model.answer(batch, pictures, max_new_tokens=1)
+            self.model.answer(batch, max_new_tokens=1)
 
     def run(
         self,
@@ -75,21 +80,29 @@ class Evaluator:
         self.report.stage(stage="evaluate", state="started", message=split)
         self.model.causal.eval()
         self.watch_attention()
-        for first in range(0, len(examples), settings.batch_size):
+        numbers = {id(example): row for row, example in enumerate(shown)}
+        batches = list(by_regime(shown, self.model.regime_limit, settings.batch_size))
+        for at, batch in enumerate(batches):
             self.control.check()
-            batch = shown[first : first + settings.batch_size]
-            sums += self._sums(batch, first)
-            if isinstance(settings, Generate):
-                predictions += self._answers(batch, first, settings.max_new_tokens)
-            done = min(first + settings.batch_size, len(examples))
+            self.model.features.expect(
+                [view for ahead in batches[at : at + 3] for view in views_of(ahead)]
+            )
+            usable = [one for one in batch if self.screen.passes(split, one)]
+            if usable:
+                rows = [numbers[id(one)] for one in usable]
+                sums += self._sums(usable, rows)
+                if isinstance(settings, Generate):
+                    predictions += self._answers(usable, rows, settings.max_new_tokens)
             self.report.stage(
                 stage="evaluate",
                 state="progress",
-                done=done,
+                done=sum(len(one) for one in batches[: at + 1]),
                 total=len(examples),
                 unit="rows",
                 message=split,
             )
+        sums.sort(key=lambda one: one.row)
+        predictions.sort(key=lambda one: one.row)
         for first in range(0, len(predictions), PREDICTIONS_PER_EVENT):
             part = predictions[first : first + PREDICTIONS_PER_EVENT]
             self.report.predictions(**head, items=part)
@@ -98,12 +111,17 @@ class Evaluator:
         self.report.stage(stage="evaluate", state="completed", message=split)
 
     @torch.no_grad()
-    def _sums(self, examples: Sequence[Example], first: int) -> list[ExampleSums]:
+    def _sums(
+        self, examples: Sequence[Example], rows: Sequence[int]
+    ) -> list[ExampleSums]:
         batch = collate(examples, self.model.pad_id)
-        pictures = [example.row.image for example in examples]
-        sums = self.model.answer_sums(batch, self.model.inputs(batch, pictures))
+        sums = self.model.answer_sums(batch, self.model.inputs(batch))
         columns = zip(
-            sums.loss.tolist(), sums.tokens.tolist(), sums.correct.tolist(), strict=True
+            rows,
+            sums.loss.tolist(),
+            sums.tokens.tolist(),
+            sums.correct.tolist(),
+            strict=True,
         )
         return [
             ExampleSums(
@@ -112,37 +130,29 @@ class Evaluator:
                 tokens=tokens,
                 correct_tokens=correct,
             )
-            for row, (loss, tokens, correct) in enumerate(columns, first)
+            for row, loss, tokens, correct in columns
         ]
 
     def _deal_pictures(self, examples: Sequence[Example]) -> list[Example]:
-        """The same prompts and answers, each with the picture of another row."""
+        """The same prompts and answers, each with the pictures of another row."""
         order = list(range(len(examples)))
         random.Random(self.spec.seed).shuffle(order)
-        rows = [examples[index].row for index in order]
-        dealt = {
-            index: replace(row, image=other.image, size=other.size)
-            for index, row, other in zip(order, rows, rows[1:] + rows[:1], strict=True)
-        }
-        processor = self.model.processor
-        return [encode_row(dealt[index], processor) for index in range(len(examples))]
+        rows = deal_pictures([example.row for example in examples], order)
+        return [self.encoder.encode(row) for row in rows]
 
     def _answers(
-        self, examples: Sequence[Example], first: int, max_new_tokens: int
+        self, examples: Sequence[Example], rows: Sequence[int], max_new_tokens: int
     ) -> list[Prediction]:
-        pictures = [example.row.image for example in examples]
-        answers = self.model.answer(examples, pictures, max_new_tokens)
+        answers = self.model.answer(examples, max_new_tokens)
         return [
             Prediction(
                 row=row,
-                image=str(example.row.image),
+                images=[one.file(self.pictures) for one in example.row.pictures],
                 prompt=example.row.prompt,
-                references=[example.row.answer],
+                references=list(example.row.references),
                 prediction=answer.text,
                 tokens=answer.tokens,
                 stopped=answer.stopped,
             )
-            for row, (example, answer) in enumerate(
-                zip(examples, answers, strict=True), first
-            )
+            for row, example, answer in zip(rows, examples, answers, strict=True)
         ]

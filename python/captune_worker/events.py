@@ -73,6 +73,7 @@ class Range(Part):
 class SplitFacts(Part):
     split: Split
     rows: int
+    dropped: dict[str, int]
     prompt_tokens: Range
     visual_tokens: Range
     answer_tokens: Range
@@ -161,7 +162,7 @@ class Evaluation(Scored, tag="evaluation"):
 
 class Prediction(Part):
     row: int
-    image: str
+    images: list[str]
     prompt: str
     references: list[str]
     prediction: str
@@ -189,6 +190,7 @@ class Warning(Event, tag="warning"):
 class EndIssue(Part):
     path: str
     reason: str
+    code: str | None = None
     value: Any = None
     remedy: str | None = None
 

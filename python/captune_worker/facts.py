@@ -10,8 +10,8 @@ import transformers
 
 from . import tensors
 from .adapters import matched_modules
+from .data import RunData
 from .events import Device, Range, SplitFacts
-from .examples import Example
 from .kernels import AttentionKernels
 from .model import TrainedModel
 from .report import Report
@@ -45,22 +45,33 @@ def report_resolution(report: Report, resolution: Resolution) -> None:
     )
 
 
-def report_data(report: Report, splits: dict[str, list[Example]]) -> None:
-    """How many rows there are, and how long."""
-    facts = [
+def report_data(report: Report, data: RunData) -> None:
+    """How many rows there are, how long, and what is odd about them."""
+    answers = [one.row.answer for one in data.splits["train"][:TOLD_ANSWERS]]
+    report.data(splits=split_facts(data), train_answers=answers)
+    for (one, other), pictures in data.shared.items():
+        report.warning(
+            code="PICTURES_SHARED",
+            message=f"data.{one} and data.{other} share {pictures} "
+            f"picture{'' if pictures == 1 else 's'}: scores on data.{other} will "
+            "tell too much.",
+            data={"splits": [one, other], "pictures": pictures},
+        )
+
+
+def split_facts(data: RunData) -> list[SplitFacts]:
+    """Rows and lengths of every split."""
+    return [
         SplitFacts(
             split=split,
             rows=len(examples),
-            prompt_tokens=_range(
-                len(one.prompt_ids) - one.visual_tokens for one in examples
-            ),
+            dropped=data.problems.codes(split),
+            prompt_tokens=_range(one.prompt_tokens for one in examples),
             visual_tokens=_range(one.visual_tokens for one in examples),
-            answer_tokens=_range(len(one.answer_ids) for one in examples),
+            answer_tokens=_range(one.answer_tokens for one in examples),
         )
-        for split, examples in splits.items()
+        for split, examples in data.splits.items()
     ]
-    answers = [one.row.answer for one in splits["train"][:TOLD_ANSWERS]]
-    report.data(splits=facts, train_answers=answers)
 
 
 def report_model(

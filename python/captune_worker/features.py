@@ -1,60 +1,86 @@
 """What pictures are to the decoder, computed once each as long as that cannot change."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from .images import read_image
+from .pictures import PictureProblem
+from .pixels import Preparer, View
 
-KEPT_BYTES = 2 * 1024**3
+KEPT_BYTES = {"cuda": 2 * 1024**3, "cpu": 256 * 1024**2}
 """Memory that kept features may take; later pictures are computed every time."""
 
 
 class ImageFeatures:
     """Projected rows of pictures: one tensor [visual tokens, hidden] each.
 
-    Where neither tower nor projector is trained they are constants, so each picture
-    is read and encoded once in a run, for training and evaluation alike.
+    Where neither tower nor projector is trained they are constants, so each picture is
+    prepared and encoded once in a run, for training and evaluation alike. Pictures that
+    are changed by chance are not kept.
     """
 
-    def __init__(self, causal: Any, image_processor: Any) -> None:
+    def __init__(self, causal: Any, preparer: Preparer) -> None:
         self._causal = causal
-        self._image_processor = image_processor
-        self._kept: dict[Path, Tensor] = {}
+        self._preparer = preparer
+        self._kept: dict[str, Tensor] = {}
         self._kept_bytes = 0
 
-    def of(self, pictures: Sequence[Path]) -> list[Tensor]:
-        """Features in the order of the pictures; differentiable if they are trained."""
-        embedding = self._causal.model.vision_embed_tokens
-        if any(parameter.requires_grad for parameter in embedding.parameters()):
-            return self._encode(pictures)
-        missing = [one for one in dict.fromkeys(pictures) if one not in self._kept]
-        fresh = {}
+    def expect(self, views: Sequence[View]) -> None:
+        """These will be asked for next."""
+        self._preparer.expect([one for one in views if self._known(one) is None])
+
+    def problem(self, view: View) -> PictureProblem | None:
+        """What is wrong with a picture, if that is not known to be nothing."""
+        return None if self._known(view) is not None else self._preparer.problem(view)
+
+    def of(self, views: Sequence[View]) -> list[Tensor]:
+        """Features in the order of the views; differentiable if they are trained.
+
+        Raises:
+            BadPicture: for the first that cannot be read.
+        """
+        if not views:
+            return []
+        if self._are_trained:
+            return self._encode(views)
+        known = {one: self._known(one) for one in views}
+        missing = [one for one, features in known.items() if features is None]
         if missing:
             with torch.no_grad():
-                fresh = dict(zip(missing, self._encode(missing), strict=True))
-        for picture, features in fresh.items():
-            self._keep(picture, features)
-        return [fresh[one] if one in fresh else self._kept[one] for one in pictures]
+                known.update(zip(missing, self._encode(missing), strict=True))
+            for view in missing:
+                self._keep(view, known[view])
+        return [known[view] for view in views]
 
-    def pixels(self, pictures: Sequence[Path]) -> dict[str, Tensor]:
+    def pixels(self, views: Sequence[View]) -> dict[str, Tensor]:
         """``pixel_values`` and ``image_sizes`` of pictures, as the tower gets them."""
-        seen = self._image_processor([read_image(path) for path in pictures])
+        seen = self._preparer.pixels(views)
         like = self._causal.model.vision_embed_tokens.glb_GN
         return {
             "pixel_values": seen["pixel_values"].to(like.device, like.dtype),
             "image_sizes": seen["image_sizes"],
         }
 
-    def _encode(self, pictures: Sequence[Path]) -> list[Tensor]:
-        return self._causal.get_image_features(**self.pixels(pictures))
+    @property
+    def _are_trained(self) -> bool:
+        embedding = self._causal.model.vision_embed_tokens
+        return any(parameter.requires_grad for parameter in embedding.parameters())
 
-    def _keep(self, picture: Path, features: Tensor) -> None:
+    def _known(self, view: View) -> Tensor | None:
+        if view.seed is not None or view.picture.key is None:
+            return None
+        return self._kept.get(view.picture.key)
+
+    def _encode(self, views: Sequence[View]) -> list[Tensor]:
+        return self._causal.get_image_features(**self.pixels(views))
+
+    def _keep(self, view: View, features: Tensor) -> None:
         size = features.numel() * features.element_size()
-        if self._kept_bytes + size <= KEPT_BYTES:
+        room = KEPT_BYTES[features.device.type] - self._kept_bytes
+        key = view.picture.key
+        if view.seed is None and key is not None and size <= room:
             # A copy: a slice of the batch's tensor would keep all of that alive.
-            self._kept[picture] = features.clone()
+            self._kept[key] = features.clone()
             self._kept_bytes += size

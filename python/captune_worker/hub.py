@@ -28,7 +28,9 @@ from tqdm import tqdm
 from .errors import Refusal, issue
 from .spec import Model
 
-PATTERNS = ["*.json", "*.safetensors"]
+PROCESSOR = ["*.json"]
+"""What says how text and pictures are read; a few megabytes."""
+WEIGHTS = ["*.safetensors"]
 EMBEDDED = {
     "captune/airplanes-tiny": Path(__file__).parent / "embedded" / "airplanes-tiny"
 }
@@ -49,22 +51,45 @@ def fetch_model(model: Model, verified: Path, on_progress: Progress) -> Path:
     Raises:
         Refusal: ``MODEL_INVALID``, ``DOWNLOAD_FAILED`` or ``DISK_FULL``.
     """
+    folder = _find(model, [*PROCESSOR, *WEIGHTS], on_progress)
+    if not _is_local(model):
+        _verify(model, folder, verified)
+    if not list(folder.glob("*.safetensors")):
+        remedy = "Other formats of weights can run code when they are loaded."
+        raise _invalid(model, "has no safetensors weights", remedy)
+    return folder
+
+
+def fetch_processor(model: Model, on_progress: Progress) -> Path:
+    """The same folder, with the model's settings, tokenizer and processor at least.
+
+    Raises:
+        Refusal: as ``fetch_model``.
+    """
+    return _find(model, PROCESSOR, on_progress)
+
+
+def _find(model: Model, patterns: list[str], on_progress: Progress) -> Path:
     folder = EMBEDDED.get(model.name_or_path, Path(model.name_or_path))
-    if not folder.is_dir():
+    if not _is_local(model):
         if Path(model.name_or_path).is_absolute():
             raise _invalid(model, "is no folder", "Give a hub id, or another folder.")
-        folder = _download(model, verified, on_progress)
+        folder = _download(model, patterns, on_progress)
     _check(model, folder)
     return folder
 
 
-def _download(model: Model, verified: Path, on_progress: Progress) -> Path:
+def _is_local(model: Model) -> bool:
+    return model.name_or_path in EMBEDDED or Path(model.name_or_path).is_dir()
+
+
+def _download(model: Model, patterns: list[str], on_progress: Progress) -> Path:
     try:
         folder = Path(
             snapshot_download(
                 model.name_or_path,
                 revision=model.revision,
-                allow_patterns=PATTERNS,
+                allow_patterns=patterns,
                 tqdm_class=_progress_class(on_progress),
             )
         )
@@ -88,7 +113,6 @@ def _download(model: Model, verified: Path, on_progress: Progress) -> Path:
         if getattr(error, "errno", None) == errno.ENOSPC:
             raise _disk_full(model) from error
         raise _failed(model, str(error)) from error
-    _verify(model, folder, verified)
     return folder
 
 
@@ -142,9 +166,6 @@ def _check(model: Model, folder: Path) -> None:
     if kind != SUPPORTED:
         known = f"captune trains {SUPPORTED} (Phi-3-vision and Phi-3.5-vision)."
         raise _invalid(model, f"is of the type {kind}", known)
-    if not list(folder.glob("*.safetensors")):
-        remedy = "Other formats of weights can run code when they are loaded."
-        raise _invalid(model, "has no safetensors weights", remedy)
 
 
 def _reason(error: Exception) -> str:

@@ -10,13 +10,14 @@ import torch
 from peft import PeftModel
 from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers import AutoModelForImageTextToText, AutoProcessor
+from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
 from . import phi3_v  # noqa: F401  (registers the Auto classes)
 from .adapters import Targets, add_adapters, resolve_targets
 from .errors import Refusal, issue
-from .examples import IGNORED, Batch, collate_prompts
+from .examples import IGNORED, Batch, Example, collate_prompts, views_of
 from .features import ImageFeatures
+from .pixels import Preparer
 from .resolution import Resolution, held_dtype
 from .spec import Lora, Spec
 
@@ -31,8 +32,17 @@ def load_processor(spec: Spec, folder: Path) -> Any:
         return AutoProcessor.from_pretrained(folder, num_crops=spec.model.image_crops)
 
 
+def longest_row(folder: Path) -> int:
+    """Tokens that the model in ``folder`` can take at once."""
+    return AutoConfig.from_pretrained(folder).max_position_embeddings
+
+
 def load_model(
-    spec: Spec, folder: Path, resolution: Resolution, processor: Any
+    spec: Spec,
+    folder: Path,
+    resolution: Resolution,
+    processor: Any,
+    preparer: Preparer,
 ) -> "TrainedModel":
     """The model on its device, with what is to be trained marked.
 
@@ -59,7 +69,8 @@ def load_model(
     if spec.training.gradient_checkpointing:
         causal.gradient_checkpointing_enable({"use_reentrant": False})
         causal.enable_input_require_grads()
-    return TrainedModel(causal, peft, targets, processor, resolution)
+    features = ImageFeatures(causal, preparer)
+    return TrainedModel(causal, peft, targets, processor, resolution, features)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +106,7 @@ class TrainedModel:
         targets: Targets | None,
         processor: Any,
         resolution: Resolution,
+        features: ImageFeatures,
     ) -> None:
         self.causal = causal
         """The transformers model, adapters in place."""
@@ -104,7 +116,7 @@ class TrainedModel:
         """Where the adapters went; None when every weight is trained."""
         self.processor = processor
         self._dtype = resolution.dtype
-        self.features = ImageFeatures(causal, processor.image_processor)
+        self.features = features
 
     @property
     def device(self) -> torch.device:
@@ -120,10 +132,15 @@ class TrainedModel:
             if parameter.requires_grad:
                 yield name, parameter
 
-    def inputs(self, batch: Batch, pictures: Sequence[Path]) -> dict[str, Any]:
+    @property
+    def regime_limit(self) -> int:
+        """Longest row, in tokens, that uses the short rope factors."""
+        return self.causal.config.original_max_position_embeddings
+
+    def inputs(self, batch: Batch) -> dict[str, Any]:
         """The keyword arguments of a forward pass, on the device."""
         with self._autocast():
-            image_features = self.features.of(pictures)
+            image_features = self.features.of(batch.views)
         return {
             "input_ids": batch.input_ids.to(self.device),
             "row_lengths": batch.lengths.to(self.device),
@@ -153,16 +170,15 @@ class TrainedModel:
         )
 
     @torch.no_grad()
-    def answer(
-        self, examples: Sequence[Any], pictures: Sequence[Path], max_new_tokens: int
-    ) -> list[Answer]:
+    def answer(self, examples: Sequence[Example], max_new_tokens: int) -> list[Answer]:
         """Generates one answer per example, greedily."""
         input_ids, attention_mask = collate_prompts(examples, self.pad_id)
+        views = views_of(examples)
         with self._autocast():
             sequences = self.causal.generate(
                 input_ids=input_ids.to(self.device),
                 attention_mask=attention_mask.to(self.device),
-                image_features=self.features.of(pictures),
+                image_features=self.features.of(views),
                 max_new_tokens=max_new_tokens,
                 do_sample=False,
             )

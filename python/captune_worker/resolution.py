@@ -45,6 +45,13 @@ def resolve(spec: Spec, train_rows: int) -> Resolution:
     )
 
 
+def demand_device(spec: Spec) -> None:
+    """Raises:
+    Refusal: ``DEVICE_UNAVAILABLE`` when the spec asks for what is not there.
+    """
+    _attention(spec.model.attention, _device(spec.compute.device))
+
+
 def held_dtype(spec: Spec, dtype: torch.dtype) -> torch.dtype:
     """The type weights are loaded in.
 

@@ -11,15 +11,15 @@ from transformers.utils import logging as transformers_logging
 from . import facts
 from .checkpoint import Checkpoints, save_weights, write_folder
 from .control import Control
-from .data import read_splits
+from .data import Screen, load_data
 from .evaluate import Evaluator
-from .examples import encode_row
 from .hub import Progress as DownloadProgress
-from .hub import fetch_model
+from .hub import fetch_model, fetch_processor
 from .kernels import AttentionKernels
-from .model import TrainedModel, load_model, load_processor
+from .model import TrainedModel, load_model, load_processor, longest_row
+from .pixels import Pool
 from .report import Report
-from .resolution import resolve
+from .resolution import demand_device, resolve
 from .spec import Spec
 from .train import Progress, Trainer
 
@@ -50,31 +50,53 @@ def conduct(
     warnings.simplefilter("ignore", FutureWarning)
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
+    # Forked before anything touches the GPU.
+    pool = Pool(spec.compute.loader_workers)
+    try:
+        return _conduct(spec, run_folder, cache_folder, report, control, pool)
+    finally:
+        pool.close()
+
+
+def _conduct(
+    spec: Spec,
+    run_folder: Path,
+    cache_folder: Path,
+    report: Report,
+    control: Control,
+    pool: Pool,
+) -> Outcome:
+    demand_device(spec)
     facts.report_ready(report, spec)
     report.stage(stage="encode", state="started")
-    splits = read_splits(spec.data, cache_folder)
-    resolution = resolve(spec, len(splits["train"]))
+    download = report_download(report)
+    settings = fetch_processor(spec.model, download)
+    processor = load_processor(spec, settings)
+    data = load_data(
+        spec.data, processor, longest_row(settings), cache_folder, pool, report
+    )
+    data.problems.write(run_folder)
+    resolution = resolve(spec, len(data.splits["train"]))
     facts.report_resolution(report, resolution)
-    folder = fetch_model(spec.model, cache_folder / "verified", report_download(report))
-    processor = load_processor(spec, folder)
-    examples = {
-        split: [encode_row(row, processor) for row in rows]
-        for split, rows in splits.items()
-    }
-    facts.report_data(report, examples)
+    facts.report_data(report, data)
     report.stage(stage="encode", state="completed")
     control.check()
+    folder = fetch_model(spec.model, cache_folder / "verified", download)
 
     report.stage(stage="load", state="started")
     torch.manual_seed(spec.seed)
-    model = load_model(spec, folder, resolution, processor)
+    model = load_model(spec, folder, resolution, processor, data.preparer)
+    screen = Screen(model.features.problem, data.problems, report, run_folder)
     kernels = AttentionKernels(resolution.attention, report)
     checkpoints = Checkpoints(run_folder)
     progress = Progress()
     evaluator = Evaluator(
         spec=spec,
         model=model,
-        splits=examples,
+        splits=data.splits,
+        encoder=data.encoder,
+        screen=screen,
+        pictures=run_folder / "pictures",
         kernels=kernels,
         report=report,
         control=control,
@@ -83,8 +105,9 @@ def conduct(
         spec=spec,
         resolution=resolution,
         model=model,
-        examples=examples["train"],
+        examples=data.splits["train"],
         evaluator=evaluator,
+        screen=screen,
         checkpoints=checkpoints,
         kernels=kernels,
         report=report,

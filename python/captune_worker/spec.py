@@ -12,6 +12,7 @@ import jsonschema
 import msgspec
 
 from .errors import Refusal, issue
+from .pictures import ColorJitter, Crop, HorizontalFlip, Rotation
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 
@@ -35,37 +36,123 @@ class Model(Section, tag=False):
     image_crops: int
 
 
-class JsonLinesSource(Section, tag="jsonl"):
-    path: str
+class Filter(Section, tag=False):
+    column: str
+    includes_any: list[str] | None
+    includes_all: list[str] | None
+
+
+class Selection(Section):
+    """What every source of rows can do with them."""
+
+    filters: list[Filter]
+    shuffle_seed: int | None
     limit: int | None
 
 
-class AirplanesSource(Section, tag="airplanes"):
+class File(Selection):
+    path: str
+
+
+class JsonLinesSource(File, tag="jsonl"):
+    pass
+
+
+class JsonSource(File, tag="json"):
+    pass
+
+
+class CsvSource(File, tag="csv"):
+    pass
+
+
+class ParquetSource(File, tag="parquet"):
+    pass
+
+
+class ImageFolderSource(File, tag="imagefolder"):
+    pass
+
+
+class RowsSource(File, tag="rows"):
+    pass
+
+
+class DatasetSource(Selection, tag="dataset"):
+    name_or_path: str
+    config: str | None
+    split: str
+    revision: str | None
+
+
+class AirplanesSource(Selection, tag="airplanes"):
     split: Literal["train", "validation", "test"]
     seed: int | None
     count: int | None
-    limit: int | None
+
+
+class SplitSource(Section, tag="split"):
+    fraction: float
+    seed: int
 
 
 class NoSource(Section, tag="none"):
     pass
 
 
-Source = JsonLinesSource | AirplanesSource
+Source = (
+    JsonLinesSource
+    | JsonSource
+    | CsvSource
+    | ParquetSource
+    | ImageFolderSource
+    | RowsSource
+    | DatasetSource
+    | AirplanesSource
+)
+OptionalSource = (
+    JsonLinesSource
+    | JsonSource
+    | CsvSource
+    | ParquetSource
+    | ImageFolderSource
+    | RowsSource
+    | DatasetSource
+    | AirplanesSource
+    | SplitSource
+    | NoSource
+)
 
 
 class Columns(Section, tag=False):
     image: str
     answer: str
     prompt: str | None
+    references: str | None
+    messages: str | None
+
+
+class Pictures(Section, tag=False):
+    check: Literal["auto", "all", "headers"]
+    max_pixels: int
+    roots: list[str]
+    hosts: list[str]
+    max_download_bytes: int
+    download_timeout_ms: int
+    cache_bytes: int
 
 
 class Data(Section, tag=False):
     train: Source
-    validation: Source | NoSource
-    test: Source | NoSource
+    validation: OptionalSource
+    test: OptionalSource
     columns: Columns
     prompt: str
+    answer_separator: str | None
+    max_tokens: int | None
+    on_bad_row: Literal["fail", "drop"]
+    augmentation: list[HorizontalFlip | Crop | Rotation | ColorJitter]
+    pictures: Pictures
 
 
 class Lora(Section, tag="lora"):
@@ -129,6 +216,7 @@ class Output(Section, tag=False):
 
 class LocalCompute(Section, tag="local"):
     device: Literal["auto", "cpu", "cuda"]
+    loader_workers: int | None
 
 
 class Spec(Section, tag=False):

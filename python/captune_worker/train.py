@@ -1,5 +1,6 @@
 """The training loop."""
 
+import itertools
 import math
 import random
 import re
@@ -8,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,15 +18,17 @@ from transformers import get_scheduler
 from . import tensors
 from .checkpoint import Checkpoints
 from .control import Control, Decision
+from .data import Screen
 from .evaluate import Evaluator
-from .examples import Batch, Example, collate
+from .examples import IGNORED, Batch, Example, by_regime, collate, views_of
 from .kernels import AttentionKernels
 from .model import TrainedModel
 from .report import Report
 from .resolution import Resolution
 from .spec import Spec, Training
 
-Item = TypeVar("Item")
+LOOKAHEAD = 16
+"""Rows whose pictures are made ready, beyond the next step's."""
 
 SCHEDULERS = {
     "constant": "constant_with_warmup",
@@ -54,6 +57,7 @@ class Trainer:
     model: TrainedModel
     examples: list[Example]
     evaluator: Evaluator
+    screen: Screen
     checkpoints: Checkpoints
     kernels: AttentionKernels
     report: Report
@@ -92,7 +96,7 @@ class Trainer:
         devices = [self.model.device] if self.model.device.type == "cuda" else []
         self.model.causal.train()
         with torch.random.fork_rng(devices), self.kernels.observe("training"):
-            self.model.answer_sums(batch, self._inputs(batch))
+            self.model.answer_sums(batch, self.model.inputs(batch))
 
     def _at_boundary(self) -> bool:
         """Does what the outside wants between two steps; True when that is to stop."""
@@ -121,11 +125,11 @@ class Trainer:
         scheduler: torch.optim.lr_scheduler.LRScheduler,
     ) -> None:
         started = time.monotonic()
-        tokens = sum(int((batch.labels != -100).sum()) for batch in batches)
+        tokens = sum(int((batch.labels != IGNORED).sum()) for batch in batches)
         self.model.causal.train()
         loss = torch.zeros((), device=self.model.device)
         for batch in batches:
-            inputs = self._inputs(batch)
+            inputs = self.model.inputs(batch)
             if self.progress.step == 0 and batch is batches[0]:
                 self._describe_batch(batch, inputs)
             # Summed and divided by the tokens of the whole step: each token counts alike,
@@ -160,25 +164,48 @@ class Trainer:
             memory_bytes=peak_memory(self.model.device),
         )
 
-    def _inputs(self, batch: Batch) -> dict[str, Any]:
-        return self.model.inputs(batch, [one.row.image for one in batch.examples])
-
     def _steps(self) -> Iterator[list[Batch]]:
         """The micro-batches of every optimizer step, epoch after epoch.
 
         The last step of an epoch takes what is left; no example is dropped.
         """
         training = self.spec.training
-        epoch = 0
-        while True:
+        size = training.batch_size * training.gradient_accumulation_steps
+        for epoch in itertools.count():
             order = list(range(len(self.examples)))
             random.Random(f"{self.spec.seed} {epoch}").shuffle(order)
-            micro = [
-                collate([self.examples[at] for at in part], self.model.pad_id)
-                for part in chunks(order, training.batch_size)
-            ]
-            yield from chunks(micro, training.gradient_accumulation_steps)
-            epoch += 1
+            for first in range(0, len(order), size):
+                self._expect(epoch, order[first : first + 2 * size + LOOKAHEAD])
+                batches = self._batches(epoch, order[first : first + size])
+                if batches:
+                    yield batches
+
+    def _batches(self, epoch: int, numbers: list[int]) -> list[Batch]:
+        """The micro-batches of one step; empty where none of its rows can be used."""
+        seeds = {
+            id(self.examples[number]): self._seed(epoch, number) for number in numbers
+        }
+        usable = [
+            example
+            for example in (self.examples[number] for number in numbers)
+            if self.screen.passes("train", example, seeds[id(example)])
+        ]
+        size = self.spec.training.batch_size
+        return [
+            collate(part, self.model.pad_id, [seeds[id(one)] for one in part])
+            for part in by_regime(usable, self.model.regime_limit, size)
+        ]
+
+    def _expect(self, epoch: int, numbers: list[int]) -> None:
+        examples = [self.examples[number] for number in numbers]
+        seeds = [self._seed(epoch, number) for number in numbers]
+        self.model.features.expect(views_of(examples, seeds))
+
+    def _seed(self, epoch: int, number: int) -> str | None:
+        """Seeds what chance makes of the pictures of a row in an epoch."""
+        if not self.spec.data.augmentation:
+            return None
+        return f"{self.spec.seed} {epoch} {number}"
 
     def _save_and_evaluate(self) -> Decision | None:
         """A checkpoint, then its evaluation, then what TypeScript makes of it.
@@ -209,13 +236,13 @@ class Trainer:
 
     def _describe_batch(self, batch: Batch, inputs: dict[str, Any]) -> None:
         """Every tensor that the model gets with the first micro-batch."""
-        pictures = [one.row.image for one in batch.examples]
         features = inputs["image_features"]
+        pixels = self.model.features.pixels(batch.views) if batch.views else {}
         named = {
             "input_ids": inputs["input_ids"],
             "labels": batch.labels,
             "row_lengths": inputs["row_lengths"],
-            **self.model.features.pixels(pictures),
+            **pixels,
             **{f"image_features.{at}": one for at, one in enumerate(features)},
         }
         self.report.tensors(
@@ -241,12 +268,6 @@ def make_optimizer(model: TrainedModel, training: Training) -> torch.optim.Optim
     return torch.optim.AdamW(
         [group for group in groups if group["params"]], lr=training.learning_rate
     )
-
-
-def chunks(items: list[Item], size: int) -> Iterator[list[Item]]:
-    """Consecutive parts; the last may be short."""
-    for first in range(0, len(items), size):
-        yield items[first : first + size]
 
 
 def peak_memory(device: torch.device) -> int:

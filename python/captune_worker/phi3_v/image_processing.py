@@ -84,10 +84,10 @@ class Phi3VImageProcessor(BaseImageProcessor):
             if not isinstance(image, Image.Image):
                 raise TypeError(f"A picture must be a PIL image, not {type(image)}.")
         crops = self.num_crops if num_crops is None else num_crops
-        padded = [self._padded(image, crops) for image in images]
-        tiles = [_tiles(picture) for picture in padded]
+        canvases = [self.canvas(image, crops) for image in images]
+        tiles = [self.tiles(canvas) for canvas in canvases]
         pixel_values = torch.nn.utils.rnn.pad_sequence(tiles, batch_first=True)
-        image_sizes = torch.tensor([picture.shape[1:] for picture in padded])
+        image_sizes = torch.tensor([canvas.shape[1:] for canvas in canvases])
         return BatchFeature({"pixel_values": pixel_values, "image_sizes": image_sizes})
 
     def visual_tokens(
@@ -105,9 +105,13 @@ class Phi3VImageProcessor(BaseImageProcessor):
             for height, width in image_sizes.tolist()
         ]
 
-    def _padded(self, image: Image.Image, num_crops: int) -> Tensor:
-        """Resize, centre on white, normalise: [3, 336 * rows, 336 * columns]."""
-        grid = layout(*image.size, num_crops)
+    def canvas(self, image: Image.Image, num_crops: int | None = None) -> Tensor:
+        """Resize a picture and centre it on white: uint8 [3, 336 * rows, 336 * columns].
+
+        All that the model sees of a picture; ``tiles`` makes the rest of it.
+        """
+        crops = self.num_crops if num_crops is None else num_crops
+        grid = layout(*image.size, crops)
         image = image.convert("RGB")
         # A tall picture lies down meanwhile: PIL rounds between its two passes, so the
         # order counts.
@@ -119,20 +123,31 @@ class Phi3VImageProcessor(BaseImageProcessor):
         canvas.paste(image, (0, (canvas.height - grid.short) // 2))
         if grid.turned:
             canvas = canvas.transpose(Image.Transpose.TRANSPOSE)
-        pixels = torch.from_numpy(np.array(canvas)).permute(2, 0, 1).float() / 255
+        return torch.from_numpy(np.array(canvas)).permute(2, 0, 1).contiguous()
+
+    def global_view(self, canvas: Tensor) -> Tensor:
+        """Squeeze a canvas into one tile: float32 [3, 336, 336].
+
+        The normalised canvas, that is, without antialiasing and without clamping.
+        """
+        return torch.nn.functional.interpolate(
+            self._normalized(canvas)[None], size=(TILE, TILE), mode="bicubic"
+        )[0]
+
+    def tiles(self, canvas: Tensor, global_view: Tensor | None = None) -> Tensor:
+        """Cut a canvas: float32 [1 + rows * columns, 3, 336, 336].
+
+        The global view (made of the canvas unless it is given), then the grid row by
+        row.
+        """
+        if global_view is None:
+            global_view = self.global_view(canvas)
+        rows, columns = canvas.shape[1] // TILE, canvas.shape[2] // TILE
+        grid = self._normalized(canvas).reshape(3, rows, TILE, columns, TILE)
+        return torch.cat((global_view[None], grid.permute(1, 3, 0, 2, 4).flatten(0, 1)))
+
+    def _normalized(self, canvas: Tensor) -> Tensor:
         mean, std = torch.tensor(self.image_mean), torch.tensor(self.image_std)
-        return (pixels - mean[:, None, None]) / std[:, None, None]
-
-
-def _tiles(picture: Tensor) -> Tensor:
-    """Give [1 + rows * columns, 3, 336, 336] for ``picture`` [3, height, width].
-
-    The global view is the padded, normalised picture squeezed into a square, without
-    antialiasing and without clamping.
-    """
-    whole = torch.nn.functional.interpolate(
-        picture[None], size=(TILE, TILE), mode="bicubic"
-    )
-    rows, columns = picture.shape[1] // TILE, picture.shape[2] // TILE
-    grid = picture.reshape(3, rows, TILE, columns, TILE).permute(1, 3, 0, 2, 4)
-    return torch.cat((whole, grid.flatten(0, 1)))
+        return (
+            canvas.float().div_(255).sub_(mean[:, None, None]).div_(std[:, None, None])
+        )

@@ -107,26 +107,40 @@ class Phi3VProcessor(ProcessorMixin):
         tags = _tags(prompt, len(counts))
         return self._encode(prompt, [counts[tag - 1] for tag in tags])
 
+    def stretches(self, text: str, is_continued: bool = False) -> list[list[int] | int]:
+        """Give the token ids of the text between tags, and the tags' numbers, in turn.
+
+        Every stretch, an empty one too, is tokenised by itself with the tokenizer's
+        defaults and so starts with BOS: the model was trained on that. Only the first
+        does not where the text ``is_continued`` from an earlier one.
+        """
+        pieces: list[list[int] | int] = []
+        for at, piece in enumerate(TAG.split(text)):
+            if at % 2 == 1:
+                pieces.append(int(piece))
+                continue
+            special = at > 0 or not is_continued
+            ids = self.tokenizer(piece, add_special_tokens=special).input_ids
+            if self.image_token_id in ids:
+                raise ValueError(
+                    f"The prompt holds {IMAGE_TOKEN} as text. Write <|image_1|>, "
+                    "<|image_2|> and so on where pictures belong."
+                )
+            pieces.append(ids)
+        return pieces
+
     @property
     def model_input_names(self) -> list[str]:
         return ["input_ids", "attention_mask", *self.image_processor.model_input_names]
 
     def _encode(self, prompt: str, counts: Sequence[int]) -> list[int]:
-        """Give the token ids of one prompt whose pictures make ``counts`` tokens.
-
-        Every stretch of text between tags, an empty one too, is tokenised by itself
-        with the tokenizer's defaults and so starts with BOS: the model was trained on
-        that.
-        """
-        stretches = [self.tokenizer(part).input_ids for part in TAG.split(prompt)[::2]]
-        if any(self.image_token_id in stretch for stretch in stretches):
-            raise ValueError(
-                f"The prompt holds {IMAGE_TOKEN} as text. Write <|image_1|>, "
-                "<|image_2|> and so on where pictures belong."
+        """Give the token ids of one prompt whose pictures make ``counts`` tokens."""
+        left = iter(counts)
+        ids: list[int] = []
+        for piece in self.stretches(prompt):
+            ids += (
+                [self.image_token_id] * next(left) if isinstance(piece, int) else piece
             )
-        ids = list(stretches[0])
-        for count, stretch in zip(counts, stretches[1:], strict=True):
-            ids += [self.image_token_id] * count + stretch
         return ids
 
     def _pad(self, rows: list[list[int]], padding_side: str) -> dict[str, Tensor]:

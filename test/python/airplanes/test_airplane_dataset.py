@@ -4,8 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import captune_worker
 import pytest
+from PIL import Image
+
+import captune_worker
 from captune_worker.airplanes import (
     STANDARD_SEED,
     dataset,
@@ -14,7 +16,6 @@ from captune_worker.airplanes import (
     sample_scene,
     write_split,
 )
-from PIL import Image
 
 COUNT = 6
 

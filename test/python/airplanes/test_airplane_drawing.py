@@ -2,6 +2,8 @@ from dataclasses import replace
 from itertools import combinations, pairwise
 
 import pytest
+from PIL import ImageChops
+
 from captune_worker.airplanes import (
     SPLITS,
     STANDARD_SEED,
@@ -24,7 +26,6 @@ from captune_worker.airplanes.palette import (
     tail_colour,
 )
 from captune_worker.airplanes.scene import FRAMES, MARKS
-from PIL import ImageChops
 
 SCENES = [pretraining_scene(5, index) for index in range(300)]
 SMALLEST = replace(  # the smallest airplane that a split may hold

@@ -3,6 +3,7 @@ from collections import Counter
 from itertools import product
 
 import pytest
+
 from captune_worker.airplanes import (
     SPLITS,
     STANDARD_SEED,

@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 import torch
+from phi3_v import tiny
+from PIL import Image
+
 from captune_worker import session, spec
 from captune_worker.control import Control
 from captune_worker.journal import Journal
+from captune_worker.pictures import Picture
 from captune_worker.report import Report
-from phi3_v import tiny
-from PIL import Image
+from captune_worker.rows import Message, Row
 
 # A model this small gains nothing from threads, and loses where cores are shared.
 torch.set_num_threads(1)
@@ -51,6 +54,26 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "rows.jsonl"
 
 
+def source(kind: str, **fields: Any) -> dict[str, Any]:
+    """A resolved source that takes every row."""
+    return {"kind": kind, "filters": [], "shuffleSeed": None, "limit": None, **fields}
+
+
+def question(
+    answer: str, *pictures: Picture, prompt: str = "What is it?", place: str = "here"
+) -> Row:
+    """A row of one question about pictures."""
+    said = (Message("user", (*pictures, prompt)), Message("assistant", (answer,)))
+    return Row(place=place, messages=said, references=(answer,))
+
+
+def picture(size: tuple[int, int] = (60, 40), path: str = "x.png") -> Picture:
+    """A picture that nobody opens."""
+    shown = Picture(path, path)
+    shown.size = size
+    return shown
+
+
 @dataclass(frozen=True)
 class Conducted:
     """What a run said and left."""
@@ -71,7 +94,7 @@ def plain_spec(checkpoint: Path, rows: Path) -> dict[str, Any]:
     """A resolved spec on the tiny model: two steps, nobody scores."""
     plain = copy.deepcopy(examples("resolved-spec")["valid"][0])
     plain["model"].update(nameOrPath=str(checkpoint), imageCrops=1)
-    plain["data"]["train"] = {"kind": "jsonl", "path": str(rows), "limit": None}
+    plain["data"]["train"] = source("jsonl", path=str(rows))
     plain["method"]["dropout"] = 0
     plain["training"].update(
         maxSteps=2, batchSize=6, gradientAccumulationSteps=1, warmupRatio=0

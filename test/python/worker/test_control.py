@@ -5,6 +5,7 @@ import threading
 import time
 
 import pytest
+
 from captune_worker.control import Control, Decision
 from captune_worker.errors import Abandoned, Canceled
 

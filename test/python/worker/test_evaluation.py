@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 import torch
-from captune_worker.data import Row
-from captune_worker.examples import encode_row
-from captune_worker.images import read_image
 from peft import PeftModel
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from worker.conftest import Conduct, Conducted
+from captune_worker.examples import Encoder
+from captune_worker.pictures import read_image
+from worker.conftest import Conduct, Conducted, picture, question
 
 STEPS = 4
 
@@ -39,31 +38,26 @@ def slow_sums(
     model: Any, processor: Any, row: dict[str, Any]
 ) -> tuple[float, int, int]:
     """Loss, tokens and hits of one answer, one example at a time, all logits kept."""
-    picture = read_image(Path(row["image"]))
-    example = encode_row(
-        Row(
-            image=Path(row["image"]),
-            size=picture.size,
-            prompt=row["prompt"],
-            answer=row["references"][0],
-        ),
-        processor,
+    (path,) = row["images"]
+    shown = read_image(path)
+    example = Encoder(processor).encode(
+        question(row["references"][0], picture(shown.size, path), prompt=row["prompt"])
     )
-    ids = torch.tensor([example.prompt_ids + example.answer_ids])
+    ids = torch.tensor([example.ids])
     with torch.no_grad():
-        logits = model(input_ids=ids, **processor.image_processor([picture])).logits[0]
+        logits = model(input_ids=ids, **processor.image_processor([shown])).logits[0]
     log_probabilities = logits.double().log_softmax(-1)
     loss, hits = 0.0, 0
     for position in range(len(example.prompt_ids), ids.shape[1]):
         token = ids[0, position]
         loss -= log_probabilities[position - 1, token].item()
         hits += int(log_probabilities[position - 1].argmax() == token)
-    return loss, len(example.answer_ids), hits
+    return loss, example.answer_tokens, hits
 
 
 def slow_answer(model: Any, processor: Any, row: dict[str, Any], limit: int) -> str:
     """Greedy search without cache, without batch."""
-    picture = read_image(Path(row["image"]))
+    (path,) = row["images"]
     messages = [
         {
             "role": "user",
@@ -71,7 +65,7 @@ def slow_answer(model: Any, processor: Any, row: dict[str, Any], limit: int) -> 
         }
     ]
     text = processor.apply_chat_template(messages, add_generation_prompt=True)
-    inputs = dict(processor(text, picture))
+    inputs = dict(processor(text, read_image(path)))
     ids = inputs.pop("input_ids")
     inputs.pop("attention_mask")
     tokenizer = processor.tokenizer
@@ -131,11 +125,11 @@ def test_shuffling_gives_every_row_another_ones_picture(evaluated: Conducted) ->
         if event["split"] == "test" and event["model"] == "tuned"
     }
     own, shuffled = by_images["own"], by_images["shuffled"]
-    assert sorted(one["image"] for one in own) == sorted(
-        one["image"] for one in shuffled
+    assert sorted(one["images"] for one in own) == sorted(
+        one["images"] for one in shuffled
     )
     for mine, dealt in zip(own, shuffled, strict=True):
-        assert mine["image"] != dealt["image"]
+        assert mine["images"] != dealt["images"]
         assert mine["references"] == dealt["references"]
 
 
@@ -149,7 +143,8 @@ def test_an_evaluation_has_a_checkpoint_and_carries_one_id(
     (saved,) = evaluated.of("checkpoint")
     assert saved["step"] == STEPS
     assert kinds.index("checkpoint") < kinds.index("evaluation", kinds.index("step"))
-    assert evaluated.of("warning")[0]["code"] == "SCORE_LATE"
+    codes = [one["code"] for one in evaluated.of("warning")]
+    assert codes == ["PICTURES_SHARED"] * 3 + ["SCORE_LATE"]
     assert evaluated.outcome.kept_step == STEPS
 
 

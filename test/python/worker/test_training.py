@@ -2,18 +2,19 @@
 
 import copy
 import itertools
+import json
 import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from captune_worker import phi3_v, session  # noqa: F401
-from captune_worker.errors import Refusal
 from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText, get_scheduler
 
-from worker.conftest import Conduct, Conducted
+from captune_worker import phi3_v, session  # noqa: F401
+from captune_worker.errors import Refusal
+from worker.conftest import Conduct, Conducted, picture, question
 
 
 def adapter_of(run: Conducted) -> dict[str, torch.Tensor]:
@@ -82,21 +83,24 @@ def test_recomputation_changes_nothing(
 def test_the_loss_is_transformers_own(
     conduct: Conduct, plain_spec: dict[str, Any], checkpoint: Path, rows: Path
 ) -> None:
-    from captune_worker.data import read_splits
-    from captune_worker.examples import collate, encode_row
-    from captune_worker.images import read_image
-    from captune_worker.spec import parse
     from transformers import AutoProcessor
+
+    from captune_worker.examples import Encoder, collate
+    from captune_worker.pictures import read_image
 
     plain = with_training(plain_spec, batchSize=7, maxSteps=1)
     said = conduct(plain).of("step")[0]["loss"]
     processor = AutoProcessor.from_pretrained(checkpoint, num_crops=1)
+    encoder = Encoder(processor)
+    lines = [json.loads(line) for line in rows.read_text().splitlines()]
+    pictures = [read_image(rows.parent / line["image"]) for line in lines]
+    prompt = plain["data"]["prompt"]
     examples = [
-        encode_row(row, processor)
-        for row in read_splits(parse(plain).data, rows.parent)["train"]
+        encoder.encode(question(line["answer"], picture(shown.size), prompt=prompt))
+        for line, shown in zip(lines, pictures, strict=True)
     ]
     batch = collate(examples, processor.tokenizer.pad_token_id)
-    seen = processor.image_processor([read_image(one.row.image) for one in examples])
+    seen = processor.image_processor(pictures)
     model = AutoModelForImageTextToText.from_pretrained(checkpoint, dtype="float32")
     with torch.no_grad():
         loss = model(

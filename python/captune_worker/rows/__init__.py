@@ -1,0 +1,21 @@
+"""Rows: from the files people have to conversations the model can learn.
+
+Knows the spec of the data and what pictures are called; nothing of tokens, torch or the
+model.
+"""
+
+from .conversation import Message, Row
+from .opening import demand_rows, read_splits
+from .problems import DROPPED, BadRow, Problem, Problems, RowCode
+
+__all__ = [
+    "DROPPED",
+    "BadRow",
+    "Message",
+    "Problem",
+    "Problems",
+    "Row",
+    "RowCode",
+    "demand_rows",
+    "read_splits",
+]
