@@ -9,7 +9,7 @@ import { readRequirements } from "../sdk/launch/requirements.js";
 import { installPrinter } from "../sdk/terminal/environment.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const { packages, constraintsFile } = readRequirements(["test"]);
+const { packages, constraintsFile } = readRequirements(["datasets", "test"]);
 const pins = readFileSync(constraintsFile, "utf8").split("\n");
 const pinned = pins.find((line) => line.startsWith("transformers==")) ?? "";
 /** What moves with transformers is left to it. */

@@ -37,7 +37,7 @@ export interface EnvironmentOptions {
 	 * NVIDIA driver, an index of CPU-only builds of torch saves gigabytes.
 	 */
 	readonly wheels?: string;
-	/** Extras of python/pyproject.toml. */
+	/** Extras of python/pyproject.toml that a given interpreter must have too. */
 	readonly extras?: readonly string[];
 	/** Stops waiting and installing. */
 	readonly signal?: AbortSignal;
@@ -61,6 +61,9 @@ export interface EnvironmentPlaces {
 	readonly cwd?: string;
 }
 
+/** Extras that captune's own environment always has: small beside torch, and a run may need them any time. */
+const ownExtras = ["datasets"];
+
 /**
  * An environment that is whole and has what the worker needs; made, or repaired, where that must be.
  *
@@ -74,11 +77,16 @@ export async function ensureEnvironment(
 		cwd = process.cwd(),
 	}: EnvironmentPlaces = {},
 ): Promise<PythonEnvironment> {
-	const requirements = readRequirements(options.extras, requirementsFolder);
+	const { extras = [] } = options;
+	const needed = readRequirements(extras, requirementsFolder);
 	for (const given of givenPythons(options.python, cwd)) {
-		const usable = await useGiven(given, requirements, options);
+		const usable = await useGiven(given, needed, options);
 		if (usable) return usable;
 	}
+	const requirements = readRequirements(
+		[...new Set([...ownExtras, ...extras])],
+		requirementsFolder,
+	);
 	const base = await findPython(requirements);
 	const folder = join(cache, requirements.key(base.version, options.wheels));
 	const python = join(folder, "bin", "python");

@@ -13,6 +13,7 @@ import {
 } from "../launch/worker.js";
 import { Link } from "../link/link.js";
 import type { OwnMetric } from "../metrics/index.js";
+import { extrasOf } from "../spec/extras.js";
 import { hashSpec } from "../spec/hash.js";
 import type { ResolvedSpec } from "../spec/spec.generated.js";
 import type { ControlMessage } from "./control.generated.js";
@@ -113,6 +114,7 @@ export class Session {
 			ensureEnvironment({
 				...(python === undefined ? {} : { python }),
 				...(wheels === undefined ? {} : { wheels }),
+				extras: extrasOf(spec),
 				signal: this.#cancel.signal,
 				onProgress: (progress) => this.#sayInstall(progress),
 				onNotice: (message) =>

@@ -246,6 +246,8 @@ test("relative paths start at the given folder", () => {
 	assert.equal(spec.data.train, {
 		kind: "jsonl",
 		path: "/project/train.jsonl",
+		filters: [],
+		shuffleSeed: null,
 		limit: null,
 	});
 	assert.is(spec.output.folder, "/project/run");
