@@ -4,10 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-from PIL import Image
-
 import captune_worker
+import pytest
 from captune_worker.airplanes import (
     STANDARD_SEED,
     dataset,
@@ -16,6 +14,7 @@ from captune_worker.airplanes import (
     sample_scene,
     write_split,
 )
+from PIL import Image
 
 COUNT = 6
 

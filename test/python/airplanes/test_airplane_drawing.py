@@ -2,8 +2,6 @@ from dataclasses import replace
 from itertools import combinations, pairwise
 
 import pytest
-from PIL import ImageChops
-
 from captune_worker.airplanes import (
     SPLITS,
     STANDARD_SEED,
@@ -26,6 +24,7 @@ from captune_worker.airplanes.palette import (
     tail_colour,
 )
 from captune_worker.airplanes.scene import FRAMES, MARKS
+from PIL import ImageChops
 
 SCENES = [pretraining_scene(5, index) for index in range(300)]
 SMALLEST = replace(  # the smallest airplane that a split may hold

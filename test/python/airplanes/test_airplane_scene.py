@@ -3,7 +3,6 @@ from collections import Counter
 from itertools import product
 
 import pytest
-
 from captune_worker.airplanes import (
     SPLITS,
     STANDARD_SEED,

@@ -6,7 +6,6 @@ from dataclasses import replace
 from itertools import product
 
 import pytest
-
 from captune_worker.airplanes import (
     DOMAIN_PROMPT,
     GENERIC_PROMPTS,

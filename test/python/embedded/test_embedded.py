@@ -9,10 +9,6 @@ from typing import Any
 
 import pytest
 import torch
-from tokenizers import Tokenizer
-from torch.nn import functional
-from transformers import AutoModelForImageTextToText, AutoProcessor
-
 from captune_worker import phi3_v  # noqa: F401 - registers the model
 from captune_worker.airplanes import (
     DOMAIN_PROMPT,
@@ -37,6 +33,9 @@ from captune_worker.embedded.speaking import Chat, assemble
 from captune_worker.embedded.tokenizer import train_tokenizer, write_tokenizer
 from captune_worker.examples import IGNORED, encode_row
 from captune_worker.hub import EMBEDDED
+from tokenizers import Tokenizer
+from torch.nn import functional
+from transformers import AutoModelForImageTextToText, AutoProcessor
 
 FOLDER = EMBEDDED["captune/airplanes-tiny"]
 UNSEEN = 9_001

@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
-
 from captune_worker.phi3_v import Phi3VConfig
 from captune_worker.phi3_v.tiling import grid_tokens
+from torch import Tensor
 
 from .tiny import IDS
 

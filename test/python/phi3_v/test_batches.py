@@ -5,12 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from captune_worker.phi3_v import Phi3VForCausalLM
+from captune_worker.phi3_v.placeholders import images_per_row
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
-
-from captune_worker.phi3_v import Phi3VForCausalLM
-from captune_worker.phi3_v.placeholders import images_per_row
 
 from .rows import Row, assert_close, collate, copied, draw_row
 from .tiny import random_changes, tiny_model

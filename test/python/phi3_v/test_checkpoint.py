@@ -6,6 +6,13 @@ from typing import Any
 
 import pytest
 import torch
+from captune_worker.phi3_v import (
+    Phi3VConfig,
+    Phi3VForCausalLM,
+    Phi3VImageProcessor,
+    Phi3VProcessor,
+)
+from captune_worker.phi3_v.registration import register
 from safetensors import safe_open
 from transformers import (
     AutoConfig,
@@ -16,14 +23,6 @@ from transformers import (
 )
 from transformers.models.auto.image_processing_auto import AutoImageProcessor
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES
-
-from captune_worker.phi3_v import (
-    Phi3VConfig,
-    Phi3VForCausalLM,
-    Phi3VImageProcessor,
-    Phi3VProcessor,
-)
-from captune_worker.phi3_v.registration import register
 
 from .tiny import IDS, config_dict, tiny_model, write_checkpoint, write_weights
 

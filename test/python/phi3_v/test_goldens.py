@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from captune_worker.phi3_v import Phi3VConfig, Phi3VForCausalLM, Phi3VImageProcessor
 from safetensors.torch import load_file
 from torch import Tensor
 from transformers import AutoProcessor
-
-from captune_worker.phi3_v import Phi3VConfig, Phi3VForCausalLM, Phi3VImageProcessor
 
 from .conftest import REPOSITORY
 from .tiny import picture

@@ -5,7 +5,6 @@ import importlib.util
 import numpy as np
 import pytest
 import torch
-
 from captune_worker.phi3_v import Phi3VForCausalLM
 
 from .rows import Row, assert_close, collate, draw_row

@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from captune_worker.phi3_v import Phi3VConfig, Phi3VForCausalLM
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText
-
-from captune_worker.phi3_v import Phi3VConfig, Phi3VForCausalLM
 
 from .rows import assert_close
 from .test_generate import draw_prompts, generate, prompt

@@ -6,6 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from captune_worker.phi3_v import (
+    Phi3VImageProcessor,
+    Phi3VProcessor,
+    tiling,
+    visual_tokens,
+)
 from PIL import Image
 from transformers import (
     AutoProcessor,
@@ -13,13 +19,6 @@ from transformers import (
     LlamaTokenizer,
 )
 from transformers.models.auto.image_processing_auto import AutoImageProcessor
-
-from captune_worker.phi3_v import (
-    Phi3VImageProcessor,
-    Phi3VProcessor,
-    tiling,
-    visual_tokens,
-)
 
 from .tiny import IDS, picture
 

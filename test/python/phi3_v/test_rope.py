@@ -4,9 +4,6 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import Phi3Config
-from transformers.models.phi3.modeling_phi3 import Phi3RotaryEmbedding
-
 from captune_worker.phi3_v import Phi3VConfig
 from captune_worker.phi3_v.rotary import (
     Phi3VRotaryEmbedding,
@@ -14,6 +11,8 @@ from captune_worker.phi3_v.rotary import (
     mask_positions,
     real_lengths,
 )
+from transformers import Phi3Config
+from transformers.models.phi3.modeling_phi3 import Phi3RotaryEmbedding
 
 from .tiny import config_dict, tiny_model
 

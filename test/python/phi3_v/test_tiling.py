@@ -1,11 +1,10 @@
 """Tiles and token counts from sizes alone."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from captune_worker.phi3_v import Phi3VImageProcessor, visual_tokens
 from captune_worker.phi3_v.tiling import TILE, layout
+from hypothesis import given
+from hypothesis import strategies as st
 
 from .tiny import picture
 

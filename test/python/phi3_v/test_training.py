@@ -5,11 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from captune_worker.phi3_v import Phi3VForCausalLM
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
-
-from captune_worker.phi3_v import Phi3VForCausalLM
 
 from .rows import collate, draw_row
 from .tiny import random_changes, tiny_model

@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from captune_worker.phi3_v import Phi3VForCausalLM
+from captune_worker.phi3_v.placeholders import fill_placeholders
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from transformers import CLIPVisionModel
-
-from captune_worker.phi3_v import Phi3VForCausalLM
-from captune_worker.phi3_v.placeholders import fill_placeholders
 
 from .rows import collate, draw_row
 from .tiny import random_changes, tiny_model

@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from captune_worker.phi3_v import Phi3VConfig, Phi3VForCausalLM
 from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
-
-from captune_worker.phi3_v import Phi3VConfig, Phi3VForCausalLM
 
 from .vocabulary import IDS, VOCABULARY, write_json, write_tokenizer
 

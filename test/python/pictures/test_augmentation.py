@@ -4,10 +4,6 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from PIL import Image
-
 from captune_worker.pictures import (
     ColorJitter,
     Crop,
@@ -15,6 +11,9 @@ from captune_worker.pictures import (
     Rotation,
     augment,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
 
 ALL = (
     HorizontalFlip(probability=0.5),

@@ -8,7 +8,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-
 from captune_worker.pictures import Downloader, PictureProblem, decode_data_url
 from captune_worker.pictures.download import is_public
 

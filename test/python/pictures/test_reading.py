@@ -9,11 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from captune_worker.pictures import FORMATS, PictureProblem, read_header, read_image
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-
-from captune_worker.pictures import FORMATS, PictureProblem, read_header, read_image
 
 RED, WHITE, BLUE = (255, 0, 0), (255, 255, 255), (0, 0, 255)
 ORIENTED = ("JPEG", "PNG", "WEBP", "TIFF")

@@ -5,11 +5,10 @@ import random
 from pathlib import Path
 
 import pytest
-from PIL import Image
-
 from captune_worker.phi3_v.image_processing import Phi3VImageProcessor
 from captune_worker.phi3_v.tiling import visual_tokens
 from captune_worker.pictures import read_header, read_image
+from PIL import Image
 
 STAMPS = Path(__file__).parents[4] / "shared" / "data" / "stamps" / "images"
 BATCH = 16

@@ -10,12 +10,11 @@ from typing import Any
 import aircraft
 import msgspec
 import pytest
-from PIL import Image
-
 from captune_worker import spec
 from captune_worker.errors import Refusal
 from captune_worker.rows import Problems, Row, read_splits
 from captune_worker.rows.selection import shuffled
+from PIL import Image
 
 ROWS = [
     {"image": "a.png", "prompt": "One?", "answer": "first", "tags": ["x", "y"]},

@@ -1,10 +1,9 @@
 """Rows are chosen as Hugging Face ``datasets`` chooses them."""
 
 import pytest
+from captune_worker.rows.selection import matches, shuffled, train_test_split
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from captune_worker.rows.selection import matches, shuffled, train_test_split
 
 SEEDS = st.integers(0, 2**32 - 1)
 

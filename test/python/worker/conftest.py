@@ -10,15 +10,14 @@ from typing import Any
 
 import pytest
 import torch
-from phi3_v import tiny
-from PIL import Image
-
 from captune_worker import session, spec
 from captune_worker.control import Control
 from captune_worker.journal import Journal
 from captune_worker.pictures import Picture
 from captune_worker.report import Report
 from captune_worker.rows import Message, Row
+from phi3_v import tiny
+from PIL import Image
 
 # A model this small gains nothing from threads, and loses where cores are shared.
 torch.set_num_threads(1)

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
-
 from captune_worker.adapters import resolve_targets, tower_of
 from captune_worker.errors import Refusal
 from captune_worker.phi3_v import Phi3VConfig, Phi3VForCausalLM
+from safetensors.torch import load_file
+
 from worker.conftest import Conduct
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from safetensors import safe_open
-
 from captune_worker import checkpoint
 from captune_worker.control import Decision
+from safetensors import safe_open
+
 from worker.conftest import Conduct
 
 

@@ -6,9 +6,9 @@ from typing import Any
 import jsonschema
 import msgspec
 import pytest
-
 from captune_worker import events, spec
 from captune_worker.errors import Refusal
+
 from worker.conftest import SCHEMAS, examples
 
 EVENT_SCHEMA = json.loads((SCHEMAS / "event.schema.json").read_bytes())

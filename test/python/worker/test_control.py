@@ -5,7 +5,6 @@ import threading
 import time
 
 import pytest
-
 from captune_worker.control import Control, Decision
 from captune_worker.errors import Abandoned, Canceled
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import torch
+from captune_worker.examples import Encoder
+from captune_worker.pictures import read_image
 from peft import PeftModel
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from captune_worker.examples import Encoder
-from captune_worker.pictures import read_image
 from worker.conftest import Conduct, Conducted, picture, question
 
 STEPS = 4

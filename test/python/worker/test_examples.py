@@ -5,10 +5,6 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
-from transformers import AutoProcessor
-
 from captune_worker.examples import (
     IGNORED,
     Encoder,
@@ -19,6 +15,10 @@ from captune_worker.examples import (
 )
 from captune_worker.model import phi3_v  # noqa: F401  (registers the Auto classes)
 from captune_worker.rows import BadRow, Message, Row
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers import AutoProcessor
+
 from worker.conftest import picture, question
 
 ANSWERS = ["yes", "A long answer, with commas.", "émoji 🛩 and\nnewline", " spaced "]

@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
-
 from captune_worker import hub
+from safetensors.torch import save_file
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "fixtures"))
 import hub_server

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 import torch
+from captune_worker.errors import Refusal
+from captune_worker.kernels import AttentionKernels
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention
 
-from captune_worker.errors import Refusal
-from captune_worker.kernels import AttentionKernels
 from worker.conftest import Conduct
 
 

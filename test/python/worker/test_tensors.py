@@ -2,9 +2,8 @@
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
-
 from captune_worker.tensors import SAFETENSORS_NAMES, describe, statistics
+from safetensors.torch import load_file, save_file
 
 
 def test_statistics_are_of_the_finite_values() -> None:

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 import torch
+from captune_worker import phi3_v, session  # noqa: F401
+from captune_worker.errors import Refusal
 from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText, get_scheduler
 
-from captune_worker import phi3_v, session  # noqa: F401
-from captune_worker.errors import Refusal
 from worker.conftest import Conduct, Conducted, picture, question
 
 
@@ -83,10 +83,9 @@ def test_recomputation_changes_nothing(
 def test_the_loss_is_transformers_own(
     conduct: Conduct, plain_spec: dict[str, Any], checkpoint: Path, rows: Path
 ) -> None:
-    from transformers import AutoProcessor
-
     from captune_worker.examples import Encoder, collate
     from captune_worker.pictures import read_image
+    from transformers import AutoProcessor
 
     plain = with_training(plain_spec, batchSize=7, maxSteps=1)
     said = conduct(plain).of("step")[0]["loss"]

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-
 from captune_worker import events, wire
 
 FIXTURE = json.loads(
