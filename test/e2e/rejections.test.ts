@@ -60,7 +60,7 @@ pythonTest("an empty training split", async () => {
 	const error = await rejectionOf({ data: { train: { kind: "jsonl", path } } });
 	assert.is(error.code, "DATA_INVALID");
 	assert.equal(error.issues[0]?.path, "data.train");
-	assert.is(error.issues[0]?.reason, "has no rows");
+	assert.is(error.issues[0]?.reason, "has no row that can be used");
 });
 
 pythonTest("a target module that matches nothing", async () => {
