@@ -106,10 +106,10 @@ export class WorkerError extends CaptuneError {}
 /** A metric of the user's own threw, or returned what is no number. */
 export class CallbackError extends CaptuneError {}
 
-/** The run was canceled, by `cancel()` or by its `AbortSignal`. */
+/** The run, or other long work, was canceled, by `cancel()` or by its `AbortSignal`. */
 export class CanceledError extends CaptuneError {
-	constructor(reason: unknown, runId?: string) {
-		super("CANCELED", `The run was canceled${because(reason)}.`, {
+	constructor(reason: unknown, runId?: string, subject = "The run") {
+		super("CANCELED", `${subject} was canceled${because(reason)}.`, {
 			cause: reason,
 			...(runId === undefined ? {} : { runId }),
 		});

@@ -1,5 +1,19 @@
 // The whole public surface.
 
+export type { ImageInput } from "./data/image-file.js";
+export {
+	type MaterializeOptions,
+	materialize,
+	type RowsInput,
+	type RowsSource,
+} from "./data/materialize.js";
+export type {
+	AnswerRow,
+	ChatMessage,
+	ContentPart,
+	MessagesRow,
+	RowInput,
+} from "./data/rows.js";
 export {
 	CallbackError,
 	CanceledError,
