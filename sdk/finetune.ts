@@ -1,5 +1,6 @@
 // finetune(): the spec is checked at once, everything else happens behind the handle.
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
+import type { RowsInput } from "./data/materialize.js";
 import { type Issue, SpecError } from "./errors.js";
 import {
 	isTextMetric,
@@ -7,8 +8,9 @@ import {
 	type OwnMetric,
 } from "./metrics/index.js";
 import { type FinetuneRun, startRun } from "./run/run.js";
+import { suggestion } from "./schema/judge.js";
 import { resolveSpec } from "./spec/resolve.js";
-import type { Spec } from "./spec/spec.generated.js";
+import type { DataSpec, Spec } from "./spec/spec.generated.js";
 
 /** How this process carries a run out; what is trained is the spec's matter. */
 export interface FinetuneOptions {
@@ -26,32 +28,62 @@ export interface FinetuneOptions {
 	readonly graceMs?: number;
 }
 
+/** Rows that this program holds, by the split they are for. */
+export type RowsOfSplits = Readonly<
+	Partial<Record<"train" | "validation" | "test", RowsInput>>
+>;
+
+/** A spec whose training rows come from the program. */
+export type SpecOfRows = Omit<Spec, "data"> & {
+	readonly data?: Omit<DataSpec, "train"> & { readonly train?: never };
+};
+
 /**
  * Fine-tunes a model. Returns at once with a handle that is a promise of the result and an iterable of the events.
  *
  * @throws {SpecError} at once, listing everything that is wrong with the spec or the options.
  * The run rejects with an `EnvironmentError`, an `InputError`, a `WorkerError`, a `CallbackError` or a `CanceledError`.
+ *
+ * `options.data` holds rows of this program in place of sources of the spec; they are written into the run folder as
+ * `materialize` does it.
  */
 export function finetune(
+	spec: SpecOfRows,
+	options: FinetuneOptions & {
+		readonly data: RowsOfSplits & { readonly train: RowsInput };
+	},
+): FinetuneRun;
+export function finetune(
 	spec: Spec,
+	options?: FinetuneOptions & {
+		readonly data?: RowsOfSplits & { readonly train?: never };
+	},
+): FinetuneRun;
+export function finetune(
+	spec: Spec | SpecOfRows,
 	{
 		signal,
 		python,
 		wheels,
 		metrics = {},
+		data = {},
 		startTimeoutMs = 60_000,
 		graceMs = 30_000,
-	}: FinetuneOptions = {},
+	}: FinetuneOptions & { readonly data?: RowsOfSplits } = {},
 ): FinetuneRun {
-	const issues = metricIssues(metrics);
+	const issues = [...metricIssues(metrics), ...rowsIssues(spec, data)];
 	if (issues.length > 0) throw new SpecError(issues, "The options are");
-	const resolved = resolveSpec(spec, { metrics: Object.keys(metrics) });
 	const runId = makeRunId();
+	const folder = folderOf(spec, runId);
+	const resolved = resolveSpec(withRows(spec, data, folder), {
+		metrics: Object.keys(metrics),
+	});
 	return startRun(
 		{
 			runId,
 			spec: resolved,
-			folder: resolved.output.folder ?? resolve("captune-runs", runId),
+			rows: data,
+			folder,
 			python,
 			wheels,
 			metrics,
@@ -61,6 +93,54 @@ export function finetune(
 		signal,
 	);
 }
+
+/** Where the run goes; a spec that says nonsense about it is refused later. */
+function folderOf(spec: Spec | SpecOfRows, runId: string): string {
+	const folder: unknown = spec?.output?.folder;
+	return typeof folder === "string"
+		? resolve(folder)
+		: resolve("captune-runs", runId);
+}
+
+/** Rows given in two ways, or for no split. */
+function rowsIssues(spec: Spec | SpecOfRows, rows: RowsOfSplits): Issue[] {
+	const given: Readonly<Record<string, unknown>> = { ...spec?.data };
+	return Object.keys(rows).flatMap((split) => {
+		const path = `data.${split}`;
+		if (!isSplit(split))
+			return { path, reason: "is no split", remedy: suggestion(split, splits) };
+		return given[split] === undefined
+			? []
+			: {
+					path,
+					reason: "is given by the spec too",
+					remedy: "Give rows or a source.",
+				};
+	});
+}
+
+/** The spec with the files that the rows will be written to. */
+function withRows(
+	spec: Spec | SpecOfRows,
+	rows: RowsOfSplits,
+	folder: string,
+): Spec {
+	const given = Object.keys(rows);
+	if (given.length === 0) return spec as Spec;
+	const sources = given.map((split) => [
+		split,
+		{ kind: "rows", path: join(folder, "data", split, "rows.jsonl") },
+	]);
+	return {
+		...spec,
+		data: { ...spec.data, ...Object.fromEntries(sources) },
+	} as Spec;
+}
+
+const splits = ["train", "validation", "test"];
+
+const isSplit = (name: string): name is keyof RowsOfSplits =>
+	splits.includes(name);
 
 function metricIssues(metrics: Readonly<Record<string, OwnMetric>>): Issue[] {
 	return Object.entries(metrics).flatMap(([name, metric]) => {

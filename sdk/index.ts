@@ -5,7 +5,6 @@ export {
 	type MaterializeOptions,
 	materialize,
 	type RowsInput,
-	type RowsSource,
 } from "./data/materialize.js";
 export type {
 	AnswerRow,
@@ -26,7 +25,12 @@ export {
 	SpecError,
 	WorkerError,
 } from "./errors.js";
-export { type FinetuneOptions, finetune } from "./finetune.js";
+export {
+	type FinetuneOptions,
+	finetune,
+	type RowsOfSplits,
+	type SpecOfRows,
+} from "./finetune.js";
 export {
 	type DeviceReport,
 	type EnvironmentReport,

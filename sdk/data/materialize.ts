@@ -6,6 +6,7 @@ import {
 	InputError,
 	type Issue,
 } from "../errors.js";
+import type { RowsSource } from "../spec/spec.generated.js";
 import { findPicture, UnusablePicture } from "./image-file.js";
 import {
 	checkRow,
@@ -18,13 +19,6 @@ import { Staging } from "./staging.js";
 
 /** Rows of any number; a generator is asked for the next row when the one before is written. */
 export type RowsInput = Iterable<RowInput> | AsyncIterable<RowInput>;
-
-/** Rows on disk, as a spec names them. */
-export interface RowsSource {
-	readonly kind: "rows";
-	/** Absolute path of rows.jsonl. */
-	readonly path: string;
-}
 
 export interface MaterializeOptions {
 	/** Ends the work; nothing is left behind. */

@@ -1,4 +1,6 @@
 // One attempt at a run, from the environment to the result: starts the worker, keeps what it says, has it answered.
+import { join } from "node:path";
+import { materialize, type RowsInput } from "../data/materialize.js";
 import { CanceledError } from "../errors.js";
 import {
 	ensureEnvironment,
@@ -30,6 +32,8 @@ import type { EventStream } from "./stream.js";
 export interface SessionOptions {
 	readonly runId: string;
 	readonly spec: ResolvedSpec;
+	/** Rows of the program, which the spec expects in `data/<split>` of the run folder. */
+	readonly rows?: Readonly<Record<string, RowsInput>>;
 	readonly folder: string;
 	readonly python: string | undefined;
 	readonly wheels: string | undefined;
@@ -110,6 +114,7 @@ export class Session {
 				folder.writePredictions(evaluationId, predictions),
 		});
 		folder.writeJson(runFiles.spec, spec);
+		await this.#writeRows(folder);
 		const environment = await this.#unlessCanceled(
 			ensureEnvironment({
 				...(python === undefined ? {} : { python }),
@@ -131,6 +136,19 @@ export class Session {
 			return await this.#follow(environment.python, folder);
 		} finally {
 			await this.#link.close();
+		}
+	}
+
+	async #writeRows(folder: RunFolder): Promise<void> {
+		const { rows = {}, runId } = this.#options;
+		const { signal } = this.#cancel;
+		for (const [split, own] of Object.entries(rows)) {
+			const target = join(folder.path, "data", split);
+			try {
+				await materialize(own, target, { signal });
+			} catch (error) {
+				throw signal.aborted ? new CanceledError(signal.reason, runId) : error;
+			}
 		}
 	}
 
