@@ -59,6 +59,13 @@ export {
 	type TokenMetricName,
 	tagF1,
 } from "./metrics/index.js";
+export { type PreviewOptions, preview } from "./preview/preview.js";
+export type {
+	PreviewData,
+	PreviewPicture,
+	PreviewRow,
+	PreviewSpan,
+} from "./preview/types.js";
 export { report } from "./report/report.js";
 export type * from "./run/event.generated.js";
 export type { FinetuneResult, SplitResult, SplitScores } from "./run/result.js";

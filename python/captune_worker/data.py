@@ -14,6 +14,9 @@ from .report import Report
 from .rows import BadRow, Problems, Row, RowCode, demand_rows, read_splits
 from .spec import Data
 
+Progress = Callable[[int, int], None]
+"""Told how many are done, and of how many."""
+
 CHECKED_PICTURES = 2_000
 """Up to so many all pictures are decoded before training, unless the spec says."""
 
@@ -36,11 +39,12 @@ def load_data(
     max_tokens: int,
     cache: Path,
     pool: Pool,
-    report: Report,
+    on_progress: Progress,
 ) -> RunData:
     """Reads and checks the data of a spec.
 
-    ``max_tokens`` is the longest row that the model takes.
+    ``max_tokens`` is the longest row that the model takes; ``on_progress`` is told of
+    pictures that are ready.
 
     Raises:
         Refusal: ``DATA_INVALID`` when a source gives nothing, or has bad rows and the
@@ -71,7 +75,7 @@ def load_data(
     if spec.pictures.check == "all" or (
         spec.pictures.check == "auto" and len(pictures) <= CHECKED_PICTURES
     ):
-        bad = preparer.check(pictures, _teller(report, len(pictures)))
+        bad = preparer.check(pictures, lambda done: on_progress(done, len(pictures)))
         whole = _without(rows, bad, problems)
         kept = {id(row) for own in whole.values() for row in own}
         splits = {
@@ -218,19 +222,6 @@ def _encoded(
         else:
             examples.append(made)
     return examples
-
-
-def _teller(report: Report, total: int) -> Callable[[int], None]:
-    """Tells of pictures that are ready, twenty times in all."""
-    every = max(total // 20, 1)
-
-    def tell(done: int) -> None:
-        if done % every == 0 or done == total:
-            report.stage(
-                stage="encode", state="progress", done=done, total=total, unit="rows"
-            )
-
-    return tell
 
 
 def deal_pictures(rows: Sequence[Row], order: Sequence[int]) -> list[Row]:

@@ -11,6 +11,7 @@ from transformers.utils import logging as transformers_logging
 from . import facts
 from .checkpoint import Checkpoints, save_weights, write_folder
 from .control import Control
+from .data import Progress as DataProgress
 from .data import Screen, load_data
 from .evaluate import Evaluator
 from .hub import Progress as DownloadProgress
@@ -73,7 +74,12 @@ def _conduct(
     settings = fetch_processor(spec.model, download)
     processor = load_processor(spec, settings)
     data = load_data(
-        spec.data, processor, longest_row(settings), cache_folder, pool, report
+        spec.data,
+        processor,
+        longest_row(settings),
+        cache_folder,
+        pool,
+        report_pictures(report),
     )
     data.problems.write(run_folder)
     resolution = resolve(spec, len(data.splits["train"]))
@@ -134,6 +140,18 @@ def _conduct(
     adapter = save_result(run_folder, model, report)
     status = "completed" if completed else "stopped"
     return Outcome(status=status, adapter=adapter, kept_step=kept_step)
+
+
+def report_pictures(report: Report) -> DataProgress:
+    """Tells of pictures that are ready, about twenty times in all."""
+
+    def tell(done: int, total: int) -> None:
+        if done % max(total // 20, 1) == 0 or done == total:
+            report.stage(
+                stage="encode", state="progress", done=done, total=total, unit="rows"
+            )
+
+    return tell
 
 
 def report_download(report: Report) -> DownloadProgress:

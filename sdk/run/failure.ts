@@ -13,7 +13,7 @@ import type { EndError } from "./event.generated.js";
 import type { EventBody } from "./journal.js";
 
 /** The error that a worker ended with, as the caller gets it. */
-export function fromEnd(end: EndError, runId: string): CaptuneError {
+export function fromEnd(end: EndError, runId?: string): CaptuneError {
 	const issues = end.issues.map(
 		({ code, remedy, ...issue }): Issue => ({
 			...issue,
@@ -27,7 +27,7 @@ export function fromEnd(end: EndError, runId: string): CaptuneError {
 	const Kind = end.code === "WORKER_FAILED" ? WorkerError : InputError;
 	return new Kind(end.code as ErrorCode, message, {
 		issues,
-		runId,
+		...(runId === undefined ? {} : { runId }),
 		...(end.traceback === null ? {} : { traceback: end.traceback }),
 		data: (end.data ?? {}) as Record<string, unknown>,
 	});

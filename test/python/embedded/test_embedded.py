@@ -18,7 +18,6 @@ from captune_worker.airplanes import (
 )
 from captune_worker.airplanes.chance import rng_for
 from captune_worker.airplanes.fleet import AIRCRAFT_NAMES
-from captune_worker.data import Row
 from captune_worker.embedded import pretrain as script
 from captune_worker.embedded.architecture import NUM_CROPS, write_configuration
 from captune_worker.embedded.captions import (
@@ -31,11 +30,12 @@ from captune_worker.embedded.captions import (
 from captune_worker.embedded.pictures import picture_tiles
 from captune_worker.embedded.speaking import Chat, assemble
 from captune_worker.embedded.tokenizer import train_tokenizer, write_tokenizer
-from captune_worker.examples import IGNORED, encode_row
+from captune_worker.examples import IGNORED, Encoder
 from captune_worker.hub import EMBEDDED
 from tokenizers import Tokenizer
 from torch.nn import functional
 from transformers import AutoModelForImageTextToText, AutoProcessor
+from worker.conftest import picture, question
 
 FOLDER = EMBEDDED["captune/airplanes-tiny"]
 UNSEEN = 9_001
@@ -145,19 +145,17 @@ def test_chats_are_the_processors(processor: Any, tokenizer: Tokenizer) -> None:
         rng = random.Random(number)
         scene = pretraining_scene(UNSEEN, number)
         said = exchange(scene, rng)
-        row = Row(
-            image=Path("none"),
-            size=(scene.width, scene.height),
-            prompt=said.prompt,
-            answer=said.answer,
+        row = question(
+            said.answer, picture((scene.width, scene.height)), prompt=said.prompt
         )
-        example = encode_row(row, processor)
+        example = Encoder(processor).encode(row)
+        answer_ids = example.ids[-example.answer_tokens :]
         ids, labels = chat.branch(said, rng, spelled_out=0)
         pictures = [chat.image] * example.visual_tokens
         image = tokenizer.token_to_id("<|image|>")
         wanted = [image if token < 0 else token for token in example.prompt_ids]
-        assert [*chat.opening, *pictures, *ids] == [*wanted, *example.answer_ids]
-        assert labels[-len(example.answer_ids) :] == example.answer_ids
+        assert [*chat.opening, *pictures, *ids] == [*wanted, *answer_ids]
+        assert labels[-len(answer_ids) :] == answer_ids
         learnt = [label for label in labels if label != IGNORED]
         assert tokenizer.decode(learnt).replace("\n", "") == (
             f"{said.prompt} {said.answer}"

@@ -1,0 +1,112 @@
+// preview(): rows as the model will see them, checked as a run checks them, before anything is trained.
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import {
+	CanceledError,
+	type Issue,
+	SpecError,
+	WorkerError,
+} from "../errors.js";
+import { ensureEnvironment } from "../launch/environment.js";
+import { cacheFolder, workerCode } from "../launch/paths.js";
+import { startWorker } from "../launch/worker.js";
+import type { OwnMetric } from "../metrics/index.js";
+import type { EndError } from "../run/event.generated.js";
+import { fromEnd } from "../run/failure.js";
+import { extrasOf } from "../spec/extras.js";
+import { resolveSpec } from "../spec/resolve.js";
+import type { Spec } from "../spec/spec.generated.js";
+import type { PreviewData } from "./types.js";
+
+export interface PreviewOptions {
+	/** Rows of each split to show. Default: 3. */
+	readonly rows?: number;
+	/** Folder for the pictures' crops, made if need be; a new one in captune's cache when left out. */
+	readonly folder?: string;
+	/** A Python interpreter, as in `finetune`. */
+	readonly python?: string;
+	/** Another source of Python wheels, as in `finetune`. */
+	readonly wheels?: string;
+	/** Metrics of your own that the spec names, as in `finetune`; they are not called. */
+	readonly metrics?: Readonly<Record<string, OwnMetric>>;
+	/** Aborting ends it. */
+	readonly signal?: AbortSignal;
+}
+
+const answerFile = "preview.json";
+
+/**
+ * What the model will see of the first rows: their tokens by kind, what of them is learnt, the pictures' crops, and the
+ * tensors of a batch. Reads and checks all data as a run does, and loads no weights.
+ *
+ * @throws {SpecError} listing everything that is wrong with the spec.
+ * @throws {InputError} for data that a run would refuse. @throws {EnvironmentError} without a usable Python.
+ */
+export async function preview(
+	spec: Spec,
+	{
+		rows = 3,
+		folder,
+		python,
+		wheels,
+		metrics = {},
+		signal,
+	}: PreviewOptions = {},
+): Promise<PreviewData> {
+	const issues: Issue[] =
+		Number.isInteger(rows) && rows > 0
+			? []
+			: [
+					{
+						path: "rows",
+						value: rows,
+						reason: "must be a whole number above 0",
+					},
+				];
+	if (issues.length > 0) throw new SpecError(issues, "The options are");
+	const resolved = resolveSpec(spec, { metrics: Object.keys(metrics) });
+	const target = resolve(
+		folder ?? join(cacheFolder(), "previews", randomBytes(6).toString("hex")),
+	);
+	const environment = await ensureEnvironment({
+		...(python === undefined ? {} : { python }),
+		...(wheels === undefined ? {} : { wheels }),
+		...(signal === undefined ? {} : { signal }),
+		extras: extrasOf(resolved),
+	});
+	mkdirSync(target, { recursive: true });
+	const file = join(target, answerFile);
+	rmSync(file, { force: true });
+	const lines: string[] = [];
+	const worker = await startWorker({
+		python: environment.python,
+		bootstrap: {
+			spec: resolved,
+			rows,
+			folder: target,
+			cacheFolder: cacheFolder(),
+		},
+		program: { module: "captune_worker.preview", code: workerCode },
+		onLine: (_, text) => lines.push(text),
+	});
+	const onAbort = () => void worker.end(0);
+	signal?.addEventListener("abort", onAbort);
+	if (signal?.aborted) onAbort();
+	const { exitCode } = await worker.exited;
+	signal?.removeEventListener("abort", onAbort);
+	if (signal?.aborted) throw new CanceledError(signal.reason);
+	if (!existsSync(file))
+		throw new WorkerError(
+			"WORKER_CRASHED",
+			`The preview ended with code ${exitCode} and gave no answer. Its last line: ${lines.at(-1) ?? "none"}`,
+			{ data: { exitCode, output: lines.slice(-20) } },
+		);
+	const answer: Answer = JSON.parse(readFileSync(file, "utf8"));
+	if (answer.error !== undefined) throw fromEnd(answer.error);
+	return answer.preview;
+}
+
+type Answer =
+	| { readonly preview: PreviewData; readonly error?: undefined }
+	| { readonly error: EndError };
