@@ -1,14 +1,13 @@
 // report.html: one file that tells a run to a person, with nothing to load from elsewhere.
-import { readFileSync, statSync } from "node:fs";
-import { basename, extname } from "node:path";
+import { basename } from "node:path";
 import type { SplitResult } from "../run/result.js";
 import { chartsOf, renderSvg, titleOf } from "./charts.js";
+import { html, inlinePicture } from "./html.js";
 import { type Comparison, type RunRecord, readComparisons } from "./read.js";
 import { style } from "./style.js";
 
 /** Pictures in the gallery; a report must stay a file that can be mailed. */
 const maxPictures = 48;
-const maxPictureBytes = 2_000_000;
 
 /** The page as HTML. */
 export async function renderPage(record: RunRecord): Promise<string> {
@@ -120,23 +119,12 @@ ${line("tuned", tuned, scores[metric])}
 </dl></article>`;
 }
 
-const mediaTypes: Readonly<Record<string, string>> = {
-	".png": "image/png",
-	".jpg": "image/jpeg",
-	".jpeg": "image/jpeg",
-	".webp": "image/webp",
-	".gif": "image/gif",
-	".bmp": "image/bmp",
-};
-
 function picture(path: string): string {
 	const name = html(basename(path));
-	const type = mediaTypes[extname(path).toLowerCase()];
-	const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-	if (type === undefined || size === 0 || size > maxPictureBytes)
-		return `<div class="missing">${name}</div>`;
-	const data = readFileSync(path).toString("base64");
-	return `<img alt="${name}" title="${name}" src="data:${type};base64,${data}">`;
+	const source = inlinePicture(path);
+	return source === undefined
+		? `<div class="missing">${name}</div>`
+		: `<img alt="${name}" title="${name}" src="${source}">`;
 }
 
 function environment({ events }: RunRecord): unknown {
@@ -158,13 +146,3 @@ function settings(value: unknown, path = ""): string {
 }
 
 const count = (value: number) => value.toLocaleString("en");
-
-/** Captions, file names and settings are other people's text. */
-function html(text: string): string {
-	return text
-		.replaceAll("&", "&amp;")
-		.replaceAll("<", "&lt;")
-		.replaceAll(">", "&gt;")
-		.replaceAll('"', "&quot;")
-		.replaceAll("'", "&#39;");
-}
