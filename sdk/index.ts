@@ -59,7 +59,7 @@ export {
 	type TokenMetricName,
 	tagF1,
 } from "./metrics/index.js";
-export { type PreviewOptions, preview } from "./preview/preview.js";
+export { Preview, type PreviewOptions, preview } from "./preview/preview.js";
 export type {
 	PreviewData,
 	PreviewPicture,

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { inspect } from "node:util";
 import {
 	CanceledError,
 	type Issue,
@@ -17,7 +18,9 @@ import { fromEnd } from "../run/failure.js";
 import { extrasOf } from "../spec/extras.js";
 import { resolveSpec } from "../spec/resolve.js";
 import type { Spec } from "../spec/spec.generated.js";
-import type { PreviewData } from "./types.js";
+import { renderHtml } from "./html.js";
+import { renderText } from "./text.js";
+import type { PreviewData, PreviewRow } from "./types.js";
 
 export interface PreviewOptions {
 	/** Rows of each split to show. Default: 3. */
@@ -32,6 +35,36 @@ export interface PreviewOptions {
 	readonly metrics?: Readonly<Record<string, OwnMetric>>;
 	/** Aborting ends it. */
 	readonly signal?: AbortSignal;
+}
+
+/** A preview as data; as text where it is printed, as HTML for a notebook or a page. */
+export class Preview implements PreviewData {
+	readonly rows: readonly PreviewRow[];
+	readonly tensors: PreviewData["tensors"];
+	readonly splits: PreviewData["splits"];
+
+	constructor({ rows, tensors, splits }: PreviewData) {
+		this.rows = rows;
+		this.tensors = tensors;
+		this.splits = splits;
+	}
+
+	/** For a terminal of 80 columns, without colour. */
+	toString(): string {
+		return renderText(this);
+	}
+
+	/** A piece of HTML that needs nothing else: spans in colour, crops as the model sees them. */
+	toHtml(): string {
+		return renderHtml(this);
+	}
+
+	/** What `console.log` shows. */
+	[inspect.custom](): string {
+		const { columns = 80, isTTY = false } = process.stdout;
+		const color = isTTY && process.env["NO_COLOR"] === undefined;
+		return renderText(this, { color, width: columns });
+	}
 }
 
 const answerFile = "preview.json";
@@ -53,7 +86,7 @@ export async function preview(
 		metrics = {},
 		signal,
 	}: PreviewOptions = {},
-): Promise<PreviewData> {
+): Promise<Preview> {
 	const issues: Issue[] =
 		Number.isInteger(rows) && rows > 0
 			? []
@@ -104,7 +137,7 @@ export async function preview(
 		);
 	const answer: Answer = JSON.parse(readFileSync(file, "utf8"));
 	if (answer.error !== undefined) throw fromEnd(answer.error);
-	return answer.preview;
+	return new Preview(answer.preview);
 }
 
 type Answer =

@@ -1,6 +1,7 @@
 // A preview shows what a run does, and refuses what a run refuses.
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { inspect } from "node:util";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import {
@@ -40,11 +41,12 @@ pythonTest("spans, crops and tensors of the first rows", async () => {
 	const spec = shortSpec({
 		data: { train: { kind: "jsonl", path }, prompt: "What?" },
 	});
-	const { rows, tensors, splits } = await preview(spec, {
-		rows: 2,
-		folder,
-		...python,
-	});
+	const seen = await preview(spec, { rows: 2, folder, ...python });
+	const { rows, tensors, splits } = seen;
+	for (const shown of [`${seen}`, inspect(seen), seen.toHtml()]) {
+		assert.match(shown, "wide stripes");
+		assert.match(shown, "pixel_values");
+	}
 	assert.equal(
 		rows.map(({ split, place }) => [split, place]),
 		[

@@ -91,6 +91,7 @@ export const facts: Partial<PreviewData> = {
 		{
 			split: "train",
 			rows: 12_000,
+			dropped: {},
 			promptTokens: spread(20, 31.2, 64),
 			visualTokens: spread(157, 757, 1_921),
 			answerTokens: spread(3, 11.6, 120),
