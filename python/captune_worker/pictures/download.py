@@ -93,12 +93,13 @@ class Downloader:
             target = parts._replace(scheme="", netloc="", fragment="").geturl() or "/"
             headers = {"User-Agent": "captune", "Accept": "image/*"}
             connection.request("GET", target, headers=headers)
-            answer = connection.getresponse()
-            if answer.status in (301, 302, 303, 307, 308):
-                return urljoin(url, answer.headers.get("Location", ""))
-            if answer.status != 200:
-                raise _failed(f"did not arrive: HTTP status {answer.status}")
-            return self._read(answer, connection.sock, deadline)
+            # Closed here: it holds the socket after its connection has let go of it.
+            with connection.getresponse() as answer:
+                if answer.status in (301, 302, 303, 307, 308):
+                    return urljoin(url, answer.headers.get("Location", ""))
+                if answer.status != 200:
+                    raise _failed(f"did not arrive: HTTP status {answer.status}")
+                return self._read(answer, connection.sock, deadline)
         finally:
             connection.close()
 

@@ -118,7 +118,8 @@ def test_headers_say_what_is_wrong(pool: Pool, tmp_path: Path, paths) -> None:
         (paths[1].name, "PICTURE_FORMAT"),
         (paths[2].name, "PICTURE_MISSING"),
     ]
-    assert pictures[0].size == Image.open(paths[0]).size
+    with Image.open(paths[0]) as image:
+        assert pictures[0].size == image.size
     assert pictures[0].byte_length == paths[0].stat().st_size
 
 
