@@ -134,20 +134,33 @@ class Phi3VImageProcessor(BaseImageProcessor):
             self._normalized(canvas)[None], size=(TILE, TILE), mode="bicubic"
         )[0]
 
-    def tiles(self, canvas: Tensor, global_view: Tensor | None = None) -> Tensor:
+    def tiles(
+        self,
+        canvas: Tensor,
+        global_view: Tensor | None = None,
+        out: Tensor | None = None,
+    ) -> Tensor:
         """Cut a canvas: float32 [1 + rows * columns, 3, 336, 336].
 
         The global view (made of the canvas unless it is given), then the grid row by
-        row.
+        row; written to the start of ``out`` where that is given.
         """
         if global_view is None:
             global_view = self.global_view(canvas)
         rows, columns = canvas.shape[1] // TILE, canvas.shape[2] // TILE
-        grid = self._normalized(canvas).reshape(3, rows, TILE, columns, TILE)
-        return torch.cat((global_view[None], grid.permute(1, 3, 0, 2, 4).flatten(0, 1)))
+        count = 1 + rows * columns
+        tiles = torch.empty(count, 3, TILE, TILE) if out is None else out[:count]
+        tiles[0] = global_view
+        grid = tiles[1:].view(rows, columns, 3, TILE, TILE)
+        cells = canvas.view(3, rows, TILE, columns, TILE)
+        grid.copy_(cells.permute(1, 3, 0, 2, 4))
+        self._normalize(tiles[1:])
+        return tiles
 
     def _normalized(self, canvas: Tensor) -> Tensor:
+        return self._normalize(canvas.float())
+
+    def _normalize(self, pixels: Tensor) -> Tensor:
+        """In place: [..., 3, height, width] of 0 to 255, float32."""
         mean, std = torch.tensor(self.image_mean), torch.tensor(self.image_std)
-        return (
-            canvas.float().div_(255).sub_(mean[:, None, None]).div_(std[:, None, None])
-        )
+        return pixels.div_(255).sub_(mean[:, None, None]).div_(std[:, None, None])

@@ -106,9 +106,14 @@ class Preparer:
             BadPicture: for the first that cannot be read.
         """
         entries = [self.entry(view) for view in views]
-        tiles = [self._processor.tiles(one.canvas, one.global_view) for one in entries]
+        most = max(one.canvas[0].numel() // TILE**2 for one in entries) + 1
+        # Filled in place: copies of this size cost more than the arithmetic.
+        pixel_values = torch.empty(len(entries), most, 3, TILE, TILE)
+        for one, room in zip(entries, pixel_values, strict=True):
+            tiles = self._processor.tiles(one.canvas, one.global_view, room)
+            room[len(tiles) :] = 0
         return {
-            "pixel_values": torch.nn.utils.rnn.pad_sequence(tiles, batch_first=True),
+            "pixel_values": pixel_values,
             "image_sizes": torch.tensor([one.canvas.shape[1:] for one in entries]),
         }
 
