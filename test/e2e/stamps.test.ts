@@ -1,10 +1,17 @@
 // Real pictures with human captions, when they lie beside the repository.
-import { existsSync } from "node:fs";
+import {
+	copyFileSync,
+	existsSync,
+	mkdirSync,
+	readFileSync,
+	writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { execa } from "execa";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { finetune, type Spec } from "../../sdk/index.js";
+import { finetune, materialize, type Spec } from "../../sdk/index.js";
 import { temporaryFolder } from "../support/folders.js";
 import { testPython } from "../support/python.js";
 
@@ -109,6 +116,50 @@ stampsTest("the whole set teaches to look at pictures never seen", async () => {
 	assert.ok(last <= 0.6 * first, `${first} to ${last}`);
 	assert.ok(own < shuffled, `${own} and ${shuffled}`);
 	assert.ok(Math.abs((validation?.constant?.rouge1 ?? 0) - 0.281) < 0.0005);
+});
+
+stampsTest("whatever holds the stamps, the loss is the same", async () => {
+	const folder = temporaryFolder();
+	const file = readFileSync(join(stamps, "train.jsonl"), "utf8");
+	const lines = file.trim().split("\n");
+	const stampRows: { image: string; caption: string }[] = lines.map((line) =>
+		JSON.parse(line),
+	);
+	mkdirSync(join(folder, "images"));
+	for (const { image } of stampRows)
+		copyFileSync(join(stamps, image), join(folder, image));
+	writeFileSync(join(folder, "rows.jsonl"), file);
+	const writer = new URL("../fixtures/write_tables.py", import.meta.url);
+	await execa(testPython as string, [fileURLToPath(writer), folder]);
+	async function* generated() {
+		for (const { image, caption } of stampRows)
+			yield { image: join(folder, image), answer: caption };
+	}
+	const sources = [
+		{ kind: "jsonl", path: join(stamps, "train.jsonl") },
+		{ kind: "imagefolder", path: folder },
+		{ kind: "parquet", path: join(folder, "rows.parquet") },
+		await materialize(generated(), temporaryFolder()),
+	] as const;
+	const curves = [];
+	for (const train of sources) {
+		const run = runOf({
+			data: { train: { ...train, limit: 160 } },
+			training: {
+				epochs: 1,
+				batchSize: 8,
+				gradientAccumulationSteps: 1,
+				learningRate: 1e-3,
+			},
+			evaluation: { kind: "teacherForced", everySteps: 100 },
+		});
+		const losses: (number | null)[] = [];
+		run.on("step", ({ loss }) => losses.push(loss));
+		await run;
+		curves.push(losses);
+	}
+	assert.is(curves[0]?.length, 20);
+	for (const curve of curves) assert.equal(curve, curves[0]);
 });
 
 test.run();
