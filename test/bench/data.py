@@ -115,9 +115,7 @@ def train(source: dict[str, Any], folder: Path) -> dict[str, float]:
     started = time.time()
     journal = Journal(folder / "worker.jsonl")
     report = Report("bench", 1, journal, lambda: None)
-    conduct(
-        parse(plain), folder, folder / "cache", report, Control(queue.Queue())
-    )
+    conduct(parse(plain), folder, folder / "cache", report, Control(queue.Queue()))
     done.set()
     watcher.join()
     events = [json.loads(one) for one in (folder / "worker.jsonl").open()]

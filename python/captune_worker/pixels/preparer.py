@@ -1,5 +1,6 @@
 """Pictures ready for the vision tower, made ahead of time where it is known which come next."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ class Preparer:
         self._pending: dict[View, Future[Prepared | Trouble]] = {}
         self._stored: set[Picture] = set()
         self._at_hand: dict[View, Entry] = {}
+        self._room = torch.empty(0)
         self.decodes = 0
         """Pictures read so far, by all processes."""
 
@@ -102,13 +104,18 @@ class Preparer:
     def pixels(self, views: Sequence[View]) -> dict[str, Tensor]:
         """``pixel_values`` and ``image_sizes`` as the image processor's ``preprocess``.
 
+        The pixels are good until the next call, which writes over them.
+
         Raises:
             BadPicture: for the first that cannot be read.
         """
         entries = [self.entry(view) for view in views]
         most = max(one.canvas[0].numel() // TILE**2 for one in entries) + 1
-        # Filled in place: copies of this size cost more than the arithmetic.
-        pixel_values = torch.empty(len(entries), most, 3, TILE, TILE)
+        shape = (len(entries), most, 3, TILE, TILE)
+        # In place, in memory already touched: new pages cost more than the arithmetic.
+        if self._room.numel() < math.prod(shape):
+            self._room = torch.empty(math.prod(shape))
+        pixel_values = self._room[: math.prod(shape)].view(shape)
         for one, room in zip(entries, pixel_values, strict=True):
             tiles = self._processor.tiles(one.canvas, one.global_view, room)
             room[len(tiles) :] = 0
