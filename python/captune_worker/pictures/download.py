@@ -160,10 +160,14 @@ class Downloader:
         path = self._folder / hashlib.sha256(content).hexdigest()
         if not path.exists():
             self._folder.mkdir(parents=True, exist_ok=True)
-            handle, partial = tempfile.mkstemp(dir=self._folder)
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            os.replace(partial, path)
+            handle, partial = tempfile.mkstemp(dir=self._folder, suffix=".partial")
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(content)
+                os.replace(partial, path)
+            except BaseException:
+                os.unlink(partial)
+                raise
         return str(path)
 
 

@@ -2,6 +2,7 @@
 
 import io
 import os
+import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -111,6 +112,9 @@ def _open(source: str | Path | bytes, max_pixels: int | None) -> Iterator[Image.
     """Opens a picture; whatever goes wrong with it then is a ``PictureProblem``."""
     file = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
+        # A pipe would be waited for.
+        if file is source and not stat.S_ISREG(os.stat(source).st_mode):
+            raise PictureProblem(PictureCode.PICTURE_MISSING, "is no file")
         with warnings.catch_warnings():
             # Pillow warns of oddities that do no harm to the picture.
             warnings.simplefilter("ignore")
@@ -119,7 +123,7 @@ def _open(source: str | Path | bytes, max_pixels: int | None) -> Iterator[Image.
                 yield image
     except PictureProblem:
         raise
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise PictureProblem(PictureCode.PICTURE_MISSING, "does not exist") from None
     except (IsADirectoryError, PermissionError) as error:
         reason = f"cannot be opened: {error.strerror}"

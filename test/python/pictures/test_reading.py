@@ -1,6 +1,7 @@
 """Pictures are read the way people see them, and bad ones never do worse than that."""
 
 import io
+import os
 import random
 import struct
 import warnings
@@ -191,7 +192,12 @@ def test_what_is_no_picture_is_told(tmp_path: Path) -> None:
             name
         )
     assert problem_of(tmp_path / "gone.png") == "PICTURE_MISSING: does not exist"
-    assert problem_of(tmp_path).startswith("PICTURE_MISSING: cannot be opened")
+    (tmp_path / "a.png").touch()
+    below_a_file = tmp_path / "a.png" / "b.png"
+    assert problem_of(below_a_file) == "PICTURE_MISSING: does not exist"
+    os.mkfifo(tmp_path / "pipe.png")
+    assert problem_of(tmp_path / "pipe.png") == "PICTURE_MISSING: is no file"
+    assert problem_of(tmp_path) == "PICTURE_MISSING: is no file"
 
 
 @pytest.mark.parametrize("kind", FORMATS)
