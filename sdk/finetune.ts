@@ -3,30 +3,14 @@ import { join, resolve } from "node:path";
 import type { RowsInput } from "./data/materialize.js";
 import { type Issue, SpecError } from "./errors.js";
 import {
-	isTextMetric,
-	isTokenMetric,
-	type OwnMetric,
-} from "./metrics/index.js";
+	type FinetuneOptions,
+	metricIssues,
+	processOptions,
+} from "./options.js";
 import { type FinetuneRun, startRun } from "./run/run.js";
 import { suggestion } from "./schema/judge.js";
 import { resolveSpec } from "./spec/resolve.js";
 import type { DataSpec, Spec } from "./spec/spec.generated.js";
-
-/** How this process carries a run out; what is trained is the spec's matter. */
-export interface FinetuneOptions {
-	/** Aborting cancels the run. */
-	readonly signal?: AbortSignal;
-	/** A Python interpreter that has what the worker needs; else `CAPTUNE_PYTHON`, the project's `.venv`, or one that captune makes. */
-	readonly python?: string;
-	/** Another source of Python wheels, for the environment that captune makes: the URL of an index, or a folder. */
-	readonly wheels?: string;
-	/** Metrics of your own, by the names that `evaluation.metrics` uses. */
-	readonly metrics?: Readonly<Record<string, OwnMetric>>;
-	/** How long the worker may take to connect. Default: 60,000 ms. */
-	readonly startTimeoutMs?: number;
-	/** How long an ending worker may take before it is killed. Default: 30,000 ms. */
-	readonly graceMs?: number;
-}
 
 /** Rows that this program holds, by the split they are for. */
 export type RowsOfSplits = Readonly<
@@ -62,35 +46,21 @@ export function finetune(
 export function finetune(
 	spec: Spec | SpecOfRows,
 	{
-		signal,
-		python,
-		wheels,
-		metrics = {},
 		data = {},
-		startTimeoutMs = 60_000,
-		graceMs = 30_000,
+		...options
 	}: FinetuneOptions & { readonly data?: RowsOfSplits } = {},
 ): FinetuneRun {
-	const issues = [...metricIssues(metrics), ...rowsIssues(spec, data)];
+	const session = processOptions(options);
+	const issues = [...metricIssues(session.metrics), ...rowsIssues(spec, data)];
 	if (issues.length > 0) throw new SpecError(issues, "The options are");
 	const runId = makeRunId();
 	const folder = folderOf(spec, runId);
 	const resolved = resolveSpec(withRows(spec, data, folder), {
-		metrics: Object.keys(metrics),
+		metrics: Object.keys(session.metrics),
 	});
 	return startRun(
-		{
-			runId,
-			spec: resolved,
-			rows: data,
-			folder,
-			python,
-			wheels,
-			metrics,
-			startTimeoutMs,
-			graceMs,
-		},
-		signal,
+		{ ...session, runId, spec: resolved, rows: data, folder },
+		options.signal,
 	);
 }
 
@@ -141,21 +111,6 @@ const splits = ["train", "validation", "test"];
 
 const isSplit = (name: string): name is keyof RowsOfSplits =>
 	splits.includes(name);
-
-function metricIssues(metrics: Readonly<Record<string, OwnMetric>>): Issue[] {
-	return Object.entries(metrics).flatMap(([name, metric]) => {
-		const path = `metrics.${name}`;
-		if (isTextMetric(name) || isTokenMetric(name))
-			return {
-				path,
-				reason: "has the name of a built-in metric",
-				remedy: "Give yours another.",
-			};
-		return typeof metric === "function"
-			? []
-			: { path, value: metric, reason: "must be a function" };
-	});
-}
 
 /** Sorts by time and does not repeat: 20261123-190433-k3f9. */
 function makeRunId(): string {

@@ -26,7 +26,6 @@ export {
 	WorkerError,
 } from "./errors.js";
 export {
-	type FinetuneOptions,
 	finetune,
 	type RowsOfSplits,
 	type SpecOfRows,
@@ -59,6 +58,7 @@ export {
 	type TokenMetricName,
 	tagF1,
 } from "./metrics/index.js";
+export type { FinetuneOptions } from "./options.js";
 export { Preview, type PreviewOptions, preview } from "./preview/preview.js";
 export type {
 	PreviewData,
@@ -66,7 +66,13 @@ export type {
 	PreviewRow,
 	PreviewSpan,
 } from "./preview/types.js";
+export {
+	type AirplanesSettings,
+	airplanesSpec,
+	boeings,
+} from "./recipes/airplanes.js";
 export { report } from "./report/report.js";
+export { resume } from "./resume.js";
 export type * from "./run/event.generated.js";
 export type { FinetuneResult, SplitResult, SplitScores } from "./run/result.js";
 export type { FinetuneRun, RunState } from "./run/run.js";

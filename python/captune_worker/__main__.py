@@ -40,7 +40,7 @@ def main() -> int:
 def run(bootstrap: Bootstrap, report: Report, control: Control) -> tuple[int, float]:
     """The exit code, and for how many seconds the SDK is worth waiting for."""
     try:
-        plain = control.wait_for_start()
+        start = control.wait_for_start()
         report.stage(stage="start", state="started")
         # Imported here: torch takes seconds, and the SDK shall know by then that we live.
         from .session import conduct
@@ -48,11 +48,12 @@ def run(bootstrap: Bootstrap, report: Report, control: Control) -> tuple[int, fl
 
         report.stage(stage="start", state="completed")
         outcome = conduct(
-            parse(plain),
+            parse(start.spec),
             Path(bootstrap.run_folder),
             Path(bootstrap.cache_folder),
             report,
             control,
+            start.scored,
         )
     except Canceled:
         report.end(status="canceled", steps=report.steps)

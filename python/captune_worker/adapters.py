@@ -10,7 +10,8 @@ from torch import nn
 
 from .errors import Refusal, issue, suggestion
 from .events import MatchedModules
-from .spec import Lora
+from .lora_linear import LeanLoraLinear
+from .spec import Lora, Qlora
 
 FIELD = "method.targetModules"
 LANGUAGE = ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]
@@ -77,20 +78,37 @@ def resolve_targets(causal: Any, wanted: list[str] | str) -> Targets:
     return targets
 
 
-def add_adapters(causal: Any, method: Lora, targets: Targets) -> PeftModel:
-    """Puts fresh adapters on the chosen modules; B is zero, so nothing changes yet."""
-    return get_peft_model(
-        causal,
-        LoraConfig(
-            r=method.rank,
-            lora_alpha=method.alpha,
-            lora_dropout=method.dropout,
-            target_modules=targets.chosen,
-            use_dora=method.dora,
-            use_rslora=method.rslora,
-            task_type="CAUSAL_LM",
-        ),
+def add_adapters(causal: Any, method: Lora | Qlora, targets: Targets) -> PeftModel:
+    """Puts fresh adapters on the chosen modules; B is zero, so nothing changes yet.
+
+    Raises:
+        Refusal: ``MODEL_INVALID`` for a module to save that is not there.
+    """
+    _demand_modules(causal, method.modules_to_save)
+    config = LoraConfig(
+        r=method.rank,
+        lora_alpha=method.alpha,
+        lora_dropout=method.dropout,
+        target_modules=targets.chosen,
+        use_dora=method.dora,
+        use_rslora=method.rslora,
+        bias=method.bias,
+        modules_to_save=method.modules_to_save or None,
+        task_type="CAUSAL_LM",
     )
+    if isinstance(method, Lora) and not method.dora:
+        config._register_custom_module({nn.Linear: LeanLoraLinear})
+    peft = get_peft_model(causal, config)
+    # PEFT does so for adapters only: in 16 bits small updates of the rest would vanish.
+    for parameter in causal.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+    return peft
+
+
+def is_adapter(name: str) -> bool:
+    """Is a parameter of an adapter, and none of the model's own?"""
+    return ".lora_" in name
 
 
 def matched_modules(causal: Any, targets: Targets) -> list[MatchedModules]:
@@ -140,6 +158,22 @@ def _idle_entries(targets: Targets, names: list[str], known: Iterable[str]):
             inner = [part for part in entry.split(".") if part in candidates]
             remedy = suggestion(inner[-1] if inner else entry, candidates)
             yield issue(f"{FIELD}[{index}]", "matches no module", entry, remedy)
+
+
+def _demand_modules(causal: Any, wanted: list[str]) -> None:
+    names = [name for name, _ in causal.named_modules()]
+    problems = [
+        issue(
+            f"method.modulesToSave[{index}]",
+            "matches no module",
+            entry,
+            suggestion(entry, {name.rsplit(".", 1)[-1] for name in names if name}),
+        )
+        for index, entry in enumerate(wanted)
+        if not any(name == entry or name.endswith(f".{entry}") for name in names)
+    ]
+    if problems:
+        raise Refusal("MODEL_INVALID", "There is nothing to save", problems)
 
 
 def _own_name(name: str) -> str:

@@ -1,18 +1,44 @@
-"""Trained weights on disk: whole or not at all, in formats other tools read."""
+"""Checkpoints on disk: whole and known to be, or not there; in formats others read."""
 
+import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from peft import get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from .model import TrainedModel
+from .report import Report
 
 STATE = "state.json"
+TENSORS = "state.safetensors"
+MANIFEST = "manifest.json"
+VERSION = 1
+"""Of the layout of a checkpoint."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """Everything but weights that training needs to go on as if never interrupted."""
+
+    plain: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A checkpoint that is whole."""
+
+    step: int
+    path: Path
+    bytes: int
+    state: State
 
 
 class Checkpoints:
@@ -24,12 +50,13 @@ class Checkpoints:
     def path(self, step: int) -> Path:
         return self._folder / f"step-{step:06d}"
 
-    def save(self, step: int, model: TrainedModel, state: dict[str, Any]) -> int:
+    def save(self, step: int, model: TrainedModel, state: State) -> int:
         """Writes a checkpoint and returns its bytes."""
 
         def write(folder: Path) -> None:
             save_weights(model, folder)
-            (folder / STATE).write_text(json.dumps({"step": step, **state}))
+            save_file(state.tensors, folder / TENSORS)
+            (folder / STATE).write_text(json.dumps({"step": step, **state.plain}))
 
         return write_folder(self.path(step), write)
 
@@ -37,8 +64,46 @@ class Checkpoints:
         """Puts the weights of a checkpoint into the model."""
         load_weights(model, self.path(step))
 
+    def newest(self, report: Report) -> Found | None:
+        """The newest checkpoint that is whole; those that are not are warned of."""
+        for partial in self._folder.glob(".*.partial"):
+            shutil.rmtree(partial, ignore_errors=True)
+        for path in sorted(self._folder.glob("step-*"), reverse=True):
+            problem = damage(path)
+            if problem is None:
+                return _read(path)
+            report.warning(
+                code="CHECKPOINT_DAMAGED",
+                message=f"{path.name} {problem}; the checkpoint before it is used.",
+                data={"path": str(path), "reason": problem},
+            )
+        return None
+
     def remove(self, step: int) -> None:
         shutil.rmtree(self.path(step), ignore_errors=True)
+
+
+def damage(path: Path) -> str | None:
+    """What is wrong with a checkpoint, by its manifest; None when it is whole."""
+    try:
+        manifest = json.loads((path / MANIFEST).read_bytes())
+        version, files = manifest["version"], manifest["files"]
+    except FileNotFoundError:
+        return "was never finished"
+    except (OSError, ValueError, KeyError, TypeError):
+        return f"has a {MANIFEST} that cannot be read"
+    if version != VERSION:
+        return f"has the layout {version!r}, not {VERSION}"
+    for name, expected in files.items():
+        file = path / name
+        if not file.is_file():
+            return f"lacks {name}"
+        if (
+            file.stat().st_size != expected["bytes"]
+            or _hash(file) != expected["sha256"]
+        ):
+            return f"holds another {name} than was written"
+    return None
 
 
 def save_weights(model: TrainedModel, folder: Path) -> None:
@@ -69,20 +134,48 @@ def load_weights(model: TrainedModel, folder: Path) -> None:
 def write_folder(path: Path, write: Callable[[Path], None]) -> int:
     """Fills a folder so that it appears under ``path`` complete, or not at all.
 
-    Returns its bytes.
+    Its manifest, written last, has size and SHA-256 of every file. Returns its bytes.
     """
     partial = path.with_name(f".{path.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     write(partial)
-    files = [one for one in partial.rglob("*") if one.is_file()]
-    for one in files:
-        _sync(one)
+    files = {
+        str(one.relative_to(partial)): {
+            "bytes": one.stat().st_size,
+            "sha256": _hash(one),
+        }
+        for one in _files(partial)
+    }
+    for name in files:
+        _sync(partial / name)
+    manifest = partial / MANIFEST
+    manifest.write_text(json.dumps({"version": VERSION, "files": files}, indent=1))
+    _sync(manifest)
     _sync(partial)
     shutil.rmtree(path, ignore_errors=True)
     partial.rename(path)
     _sync(path.parent)
-    return sum(one.stat().st_size for one in path.rglob("*") if one.is_file())
+    return _bytes(path)
+
+
+def _read(path: Path) -> Found:
+    plain = json.loads((path / STATE).read_bytes())
+    state = State(plain=plain, tensors=load_file(path / TENSORS))
+    return Found(step=plain["step"], path=path, bytes=_bytes(path), state=state)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (one for one in sorted(folder.rglob("*")) if one.is_file())
+
+
+def _bytes(folder: Path) -> int:
+    return sum(one.stat().st_size for one in _files(folder))
+
+
+def _hash(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _sync(path: Path) -> None:

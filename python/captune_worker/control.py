@@ -15,7 +15,19 @@ class Decision:
 
     best: int | None
     """Step of the best checkpoint so far."""
+    value: float | None
+    """What the best one is told by, of this checkpoint."""
     stop: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """What begins a run."""
+
+    spec: dict[str, Any]
+    """The resolved spec, as plain data."""
+    scored: list[int] | None
+    """To resume: steps of the checkpoints that have their decision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +49,7 @@ class Control:
         self._stop = threading.Event()
         self._abandoned = threading.Event()
         self._canceled = False
-        self._spec: dict[str, Any] | None = None
+        self._start: Start | None = None
         self._decisions: dict[int, Decision] = {}
         self._prune: list[int] = []
         self._statistics: list[tuple[str, str]] = []
@@ -57,19 +69,19 @@ class Control:
         self._drain()
         return self._stop.is_set()
 
-    def wait_for_start(self) -> dict[str, Any]:
-        """The resolved spec, as plain data.
+    def wait_for_start(self) -> Start:
+        """What to do.
 
         Raises:
             Abandoned: when the SDK is gone first.
             Canceled: when the run is.
         """
-        while self._spec is None:
+        while self._start is None:
             message = self._next(timeout=0.2)
             if message is not None:
                 self._take(message)
             self.check()
-        return self._spec
+        return self._start
 
     def check(self) -> None:
         """Call between pieces of work that may be given up half done.
@@ -133,7 +145,11 @@ class Control:
     def _take(self, message: dict[str, Any]) -> None:
         match message["type"]:
             case "start":
-                self._spec = message["spec"]
+                resume = message["resume"]
+                self._start = Start(
+                    spec=message["spec"],
+                    scored=None if resume is None else resume["scored"],
+                )
             case "stop":
                 self._stop.set()
             case "cancel":
@@ -141,7 +157,9 @@ class Control:
             case "decision":
                 self._prune.extend(message["prune"])
                 self._decisions[message["step"]] = Decision(
-                    best=message["best"], stop=message["stop"]
+                    best=message["best"],
+                    value=message["value"],
+                    stop=message["stop"],
                 )
             case "tensorStatistics":
                 self._statistics.append((message["requestId"], message["pattern"]))

@@ -1,5 +1,6 @@
 """The data of a run: read, checked, counted and ready to be batched."""
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,16 @@ class RunData:
     problems: Problems
     shared: dict[tuple[str, str], int]
     """Pictures that two splits have in common, where they do."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the training rows: what is learnt, and in which order they stand."""
+        digest = hashlib.sha256()
+        for example in self.splits["train"]:
+            named = [(span.kind, span.ids, span.repeat) for span in example.spans]
+            pictures = [one.byte_length for one in example.row.pictures]
+            digest.update(repr((named, pictures)).encode())
+        return digest.hexdigest()
 
 
 def load_data(

@@ -57,11 +57,17 @@ class Ready(Event, tag="ready"):
 
 class Resolved(Event, tag="resolved"):
     device: str
-    dtype: Literal["float32", "bfloat16"]
+    dtype: Literal["float32", "bfloat16", "float16"]
     attention: str
     steps_per_epoch: float
     total_steps: int
     warmup_steps: int
+    micro_batch_size: int
+    gradient_accumulation_steps: int
+    gradient_checkpointing: bool
+    cache_image_features: bool
+    answer_rows_only: bool
+    autocast: bool
 
 
 class Range(Part):
@@ -176,7 +182,7 @@ class Predictions(Scored, tag="predictions"):
 
 class Checkpoint(Event, tag="checkpoint"):
     step: int
-    state: Literal["saved", "pruned"]
+    state: Literal["saved", "pruned", "loaded"]
     path: str
     bytes: int
 

@@ -42,6 +42,12 @@ def report_resolution(report: Report, resolution: Resolution) -> None:
         steps_per_epoch=resolution.steps_per_epoch,
         total_steps=resolution.total_steps,
         warmup_steps=resolution.warmup_steps,
+        micro_batch_size=resolution.micro_batch_size,
+        gradient_accumulation_steps=resolution.gradient_accumulation_steps,
+        gradient_checkpointing=resolution.gradient_checkpointing,
+        cache_image_features=resolution.cache_image_features,
+        answer_rows_only=resolution.answer_rows_only,
+        autocast=resolution.autocast,
     )
 
 

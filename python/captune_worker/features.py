@@ -24,6 +24,8 @@ class ImageFeatures:
     def __init__(self, causal: Any, preparer: Preparer) -> None:
         self._causal = causal
         self._preparer = preparer
+        self.keep = False
+        """Is each picture encoded only once?"""
         self._kept: dict[str, Tensor] = {}
         self._kept_bytes = 0
 
@@ -43,14 +45,16 @@ class ImageFeatures:
         """
         if not views:
             return []
-        if self._are_trained:
+        if self.are_trained:
             return self._encode(views)
         known = {one: self._known(one) for one in views}
         missing = [one for one, features in known.items() if features is None]
         if missing:
-            with torch.no_grad():
-                known.update(zip(missing, self._encode(missing), strict=True))
+            # One by one: what a picture becomes must not hang on its neighbours, or a
+            # resumed run, which encodes them in other company, would differ.
             for view in missing:
+                with torch.no_grad():
+                    (known[view],) = self._encode([view])
                 self._keep(view, known[view])
         return [known[view] for view in views]
 
@@ -59,12 +63,15 @@ class ImageFeatures:
         seen = self._preparer.pixels(views)
         like = self._causal.model.vision_embed_tokens.glb_GN
         return {
-            "pixel_values": seen["pixel_values"].to(like.device, like.dtype),
+            "pixel_values": seen["pixel_values"].to(
+                like.device, like.dtype, non_blocking=True
+            ),
             "image_sizes": seen["image_sizes"],
         }
 
     @property
-    def _are_trained(self) -> bool:
+    def are_trained(self) -> bool:
+        """Does training change what a picture is to the decoder?"""
         embedding = self._causal.model.vision_embed_tokens
         return any(parameter.requires_grad for parameter in embedding.parameters())
 
@@ -80,7 +87,6 @@ class ImageFeatures:
         size = features.numel() * features.element_size()
         room = KEPT_BYTES[features.device.type] - self._kept_bytes
         key = view.picture.key
-        if view.seed is None and key is not None and size <= room:
-            # A copy: a slice of the batch's tensor would keep all of that alive.
-            self._kept[key] = features.clone()
+        if self.keep and view.seed is None and key is not None and size <= room:
+            self._kept[key] = features
             self._kept_bytes += size

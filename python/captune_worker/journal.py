@@ -1,7 +1,8 @@
 """The worker's own log, ``worker.jsonl``: what was said, in order, before it is sent.
 
 It is what an interrupted link is replayed from, so a line is on its way to the disk
-before the event can leave the process.
+before the event can leave the process. All attempts at a run share the file; each
+numbers its own events.
 """
 
 import os
@@ -16,17 +17,22 @@ from .wire import encode_event
 RECENT_EVENTS = 4096
 """Events kept in memory; older ones are read back from the file."""
 
+TAIL_BYTES = 64 * 1024
+"""Read at once where the end of the last whole line is looked for."""
+
 
 class Journal:
     """Numbers events from 1 and appends them to a JSON Lines file.
+
+    What earlier attempts left there stays, but for a torn last line.
 
     ``append`` belongs to one thread, ``read`` to another.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        self._offsets: list[int] = [0]
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        self._offsets: list[int] = [_cut_torn_line(self._fd)]
         self._recent: deque[bytes] = deque(maxlen=RECENT_EVENTS)
         self._lock = threading.Lock()
 
@@ -62,6 +68,21 @@ class Journal:
         """Makes everything durable and closes the file."""
         os.fsync(self._fd)
         os.close(self._fd)
+
+
+def _cut_torn_line(fd: int) -> int:
+    """Cuts what a process that died while writing left unfinished; bytes that stay."""
+    size = os.fstat(fd).st_size
+    end = size
+    while end > 0:
+        start = max(0, end - TAIL_BYTES)
+        newline = os.pread(fd, end - start, start).rfind(b"\n")
+        end = start + newline + 1
+        if newline >= 0:
+            break
+    if end < size:
+        os.ftruncate(fd, end)
+    return end
 
 
 def _write_all(fd: int, data: bytes) -> None:

@@ -10,7 +10,12 @@ import torch
 from peft import PeftModel
 from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
+from transformers import (
+    AutoConfig,
+    AutoModelForImageTextToText,
+    AutoProcessor,
+    BitsAndBytesConfig,
+)
 
 from . import phi3_v  # noqa: F401  (registers the Auto classes)
 from .adapters import Targets, add_adapters, resolve_targets
@@ -19,7 +24,7 @@ from .examples import IGNORED, Batch, Example, collate_prompts, views_of
 from .features import ImageFeatures
 from .pixels import Preparer
 from .resolution import Resolution, held_dtype
-from .spec import Lora, Spec
+from .spec import Full, Qlora, Spec
 
 
 def load_processor(spec: Spec, folder: Path) -> Any:
@@ -56,21 +61,39 @@ def load_model(
             dtype=held_dtype(spec, resolution.dtype),
             attn_implementation=resolution.attention,
             use_safetensors=True,
+            **_quantization(spec, resolution),
         )
-    causal.to(resolution.device)
+    if not isinstance(spec.method, Qlora):
+        causal.to(resolution.device)
     causal.requires_grad_(False)
     peft, targets = None, None
-    if isinstance(spec.method, Lora):
+    if isinstance(spec.method, Full):
+        causal.requires_grad_(True)
+    else:
         targets = resolve_targets(causal, spec.method.target_modules)
         peft = add_adapters(causal, spec.method, targets)
-    else:
-        causal.requires_grad_(True)
-        causal.model.vision_embed_tokens.img_processor.freeze_unused()
-    if spec.training.gradient_checkpointing:
-        causal.gradient_checkpointing_enable({"use_reentrant": False})
-        causal.enable_input_require_grads()
+    causal.model.vision_embed_tokens.img_processor.freeze_unused()
     features = ImageFeatures(causal, preparer)
-    return TrainedModel(causal, peft, targets, processor, resolution, features)
+    return TrainedModel(causal, peft, targets, processor, features)
+
+
+def _quantization(spec: Spec, resolution: Resolution) -> dict[str, Any]:
+    """What makes ``from_pretrained`` hold the decoder in four bits, if that is asked for.
+
+    The image embedding and the head keep their bits, as is usual.
+    """
+    if not isinstance(spec.method, Qlora):
+        return {}
+    return {
+        "device_map": {"": resolution.device},
+        "quantization_config": BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type=spec.method.quant_type,
+            bnb_4bit_use_double_quant=spec.method.double_quant,
+            bnb_4bit_compute_dtype=resolution.dtype,
+            llm_int8_skip_modules=["vision_embed_tokens", "lm_head"],
+        ),
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +103,7 @@ class AnswerSums:
     loss: Tensor
     """Negative log-likelihood, in nats, float32."""
     tokens: Tensor
-    """Answer tokens, int64."""
+    """Answer tokens, int64, on the CPU."""
     correct: Tensor
     """Answer tokens that were the likeliest, int64."""
 
@@ -105,7 +128,6 @@ class TrainedModel:
         peft: PeftModel | None,
         targets: Targets | None,
         processor: Any,
-        resolution: Resolution,
         features: ImageFeatures,
     ) -> None:
         self.causal = causal
@@ -115,8 +137,17 @@ class TrainedModel:
         self.targets = targets
         """Where the adapters went; None when every weight is trained."""
         self.processor = processor
-        self._dtype = resolution.dtype
         self.features = features
+        self._autocast_dtype: torch.dtype | None = None
+        self._answer_rows_only = True
+
+    def obey(self, resolution: Resolution) -> None:
+        """Computes from now on as was resolved."""
+        self.features.keep = resolution.cache_image_features
+        self._answer_rows_only = resolution.answer_rows_only
+        self._autocast_dtype = resolution.dtype if resolution.autocast else None
+        if resolution.gradient_checkpointing:
+            self.causal.gradient_checkpointing_enable({"use_reentrant": False})
 
     @property
     def device(self) -> torch.device:
@@ -141,9 +172,10 @@ class TrainedModel:
         """The keyword arguments of a forward pass, on the device."""
         with self._autocast():
             image_features = self.features.of(batch.views)
+        # Ids and lengths stay where they are: the model then asks the device nothing.
         return {
-            "input_ids": batch.input_ids.to(self.device),
-            "row_lengths": batch.lengths.to(self.device),
+            "input_ids": batch.input_ids,
+            "row_lengths": batch.lengths,
             "image_features": image_features,
         }
 
@@ -151,21 +183,30 @@ class TrainedModel:
         """Runs the model on prompts with answers; differentiable in ``loss``.
 
         Logits are computed at the positions before answer tokens only: of a picture's
-        thousands of positions none is learnt.
+        thousands of positions none is learnt. Nothing waits for the device.
         """
-        labels = batch.labels.to(self.device)
-        predicts = nn.functional.pad(labels[:, 1:] != IGNORED, (0, 1))
+        width = batch.labels.shape[1]
+        rows, columns = (batch.labels[:, 1:] != IGNORED).nonzero(as_tuple=True)
+        targets = batch.labels[rows, columns + 1]
+        counts = torch.bincount(rows, minlength=len(batch.labels))
+        index, rows, targets = (
+            one.to(self.device, non_blocking=True)
+            for one in (rows * width + columns, rows, targets)
+        )
         with self._autocast():
-            outputs = self.causal(**inputs, logits_to_keep=predicts, use_cache=False)
-        logits = outputs.logits.float()
-        targets = labels[:, 1:][labels[:, 1:] != IGNORED]
+            hidden = self.causal.model(**inputs, use_cache=False).last_hidden_state
+            hidden = hidden.flatten(0, 1)
+            if self._answer_rows_only:
+                logits = self.causal.lm_head(hidden[index])
+            else:
+                logits = self.causal.lm_head(hidden)[index]
+        logits = logits.float()
         losses = nn.functional.cross_entropy(logits, targets, reduction="none")
-        rows = predicts.nonzero()[:, 0]
         correct = (logits.argmax(-1) == targets).long()
-        zeros = torch.zeros(len(labels), device=self.device)
+        zeros = torch.zeros(len(batch.labels), device=self.device)
         return AnswerSums(
             loss=zeros.index_add(0, rows, losses),
-            tokens=torch.bincount(rows, minlength=len(labels)),
+            tokens=counts,
             correct=zeros.long().index_add(0, rows, correct),
         )
 
@@ -196,9 +237,8 @@ class TrainedModel:
         )
 
     def _autocast(self) -> Any:
-        """Weights held in float32 to be trained may be computed with in bfloat16."""
-        differs = self.peft is None and self._dtype != torch.float32
-        return torch.autocast(self.device.type, self._dtype, enabled=differs)
+        wanted = self._autocast_dtype
+        return torch.autocast(self.device.type, wanted, enabled=wanted is not None)
 
 
 @contextmanager

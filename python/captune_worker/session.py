@@ -9,10 +9,12 @@ import torch
 from transformers.utils import logging as transformers_logging
 
 from . import facts
-from .checkpoint import Checkpoints, save_weights, write_folder
+from .adapters import is_adapter
+from .checkpoint import Checkpoints, Found, save_weights, write_folder
 from .control import Control
 from .data import Progress as DataProgress
-from .data import Screen, load_data
+from .data import RunData, Screen, load_data
+from .errors import Refusal, issue
 from .evaluate import Evaluator
 from .hub import Progress as DownloadProgress
 from .hub import fetch_model, fetch_processor
@@ -20,7 +22,7 @@ from .kernels import AttentionKernels
 from .model import TrainedModel, load_model, load_processor, longest_row
 from .pixels import Pool
 from .report import Report
-from .resolution import demand_device, resolve
+from .resolution import Load, demand_device, fit, resolve, restored
 from .spec import Spec
 from .train import Progress, Trainer
 
@@ -40,8 +42,11 @@ def conduct(
     cache_folder: Path,
     report: Report,
     control: Control,
+    scored: list[int] | None = None,
 ) -> Outcome:
     """Trains what the spec says and saves it.
+
+    To resume, ``scored`` are the steps of the checkpoints that have their decision.
 
     Raises:
         Refusal: when data, model or device cannot serve the spec; before any step.
@@ -49,12 +54,14 @@ def conduct(
     """
     # Deprecations inside the libraries are no news to the user of a run.
     warnings.simplefilter("ignore", FutureWarning)
+    # A step that is left out is told by an event.
+    warnings.filterwarnings("ignore", message="Detected call of `lr_scheduler.step")
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     # Forked before anything touches the GPU.
     pool = Pool(spec.compute.loader_workers)
     try:
-        return _conduct(spec, run_folder, cache_folder, report, control, pool)
+        return _conduct(spec, run_folder, cache_folder, report, control, scored, pool)
     finally:
         pool.close()
 
@@ -65,6 +72,7 @@ def _conduct(
     cache_folder: Path,
     report: Report,
     control: Control,
+    scored: list[int] | None,
     pool: Pool,
 ) -> Outcome:
     demand_device(spec)
@@ -82,20 +90,27 @@ def _conduct(
         report_pictures(report),
     )
     data.problems.write(run_folder)
-    resolution = resolve(spec, len(data.splits["train"]))
-    facts.report_resolution(report, resolution)
     facts.report_data(report, data)
     report.stage(stage="encode", state="completed")
     control.check()
+    checkpoints = Checkpoints(run_folder)
+    found = find_checkpoint(checkpoints, data, report) if scored is not None else None
     folder = fetch_model(spec.model, cache_folder / "verified", download)
 
     report.stage(stage="load", state="started")
     torch.manual_seed(spec.seed)
+    resolution = (
+        resolve(spec, len(data.splits["train"]))
+        if found is None
+        else restored(found.state.plain["resolved"], spec)
+    )
     model = load_model(spec, folder, resolution, processor, data.preparer)
+    if found is None:
+        resolution = fit(spec, resolution, load_of(model, data))
+    model.obey(resolution)
+    facts.report_resolution(report, resolution)
     screen = Screen(model.features.problem, data.problems, report, run_folder)
     kernels = AttentionKernels(resolution.attention, report)
-    checkpoints = Checkpoints(run_folder)
-    progress = Progress()
     evaluator = Evaluator(
         spec=spec,
         model=model,
@@ -118,21 +133,32 @@ def _conduct(
         kernels=kernels,
         report=report,
         control=control,
-        progress=progress,
+        fingerprint=data.fingerprint,
     )
     trainer.watch_attention()
     evaluator.watch_attention()
     if spec.model.attention == "flash":
         kernels.demand_flash()
     facts.report_model(report, model, kernels)
+    if found is not None:
+        checkpoints.load(found.step, model)
+        trainer.restore(found.step, found.state)
+        report.checkpoint(
+            step=found.step, state="loaded", path=str(found.path), bytes=found.bytes
+        )
     report.stage(stage="load", state="completed")
 
-    evaluator.run("test", step=0, model="base")
-    control.check()
+    if found is None:
+        evaluator.run("test", step=0, model="base")
+        control.check()
     report.stage(stage="train", state="started")
-    trainer.run()
+    trainer.run(
+        resumed=found is not None,
+        is_decided=found is not None and found.step in scored,
+    )
     report.stage(stage="train", state="completed")
 
+    progress = trainer.progress
     kept_step = keep_best(model, checkpoints, progress)
     completed = progress.step == resolution.total_steps or not control.stopping
     if completed:
@@ -140,6 +166,51 @@ def _conduct(
     adapter = save_result(run_folder, model, report)
     status = "completed" if completed else "stopped"
     return Outcome(status=status, adapter=adapter, kept_step=kept_step)
+
+
+def find_checkpoint(
+    checkpoints: Checkpoints, data: RunData, report: Report
+) -> Found | None:
+    """Where to go on; None, with a warning, when there is nothing to go on from.
+
+    Raises:
+        Refusal: ``DATA_CHANGED`` when the rows are not those that were trained on.
+    """
+    found = checkpoints.newest(report)
+    if found is None:
+        report.warning(
+            code="NO_CHECKPOINT",
+            message="There is no whole checkpoint to go on from; training begins anew.",
+        )
+    elif found.state.plain["fingerprint"] != data.fingerprint:
+        problem = issue(
+            "data.train",
+            "gives other rows than when the run began",
+            remedy="Bring the old ones back, or start a new run.",
+        )
+        raise Refusal("DATA_CHANGED", "The run cannot go on", [problem])
+    return found
+
+
+def load_of(model: TrainedModel, data: RunData) -> Load:
+    """What training this model on this data asks of memory."""
+    trainable = list(model.trainable())
+    train = data.splits["train"]
+    pictures = {
+        picture: example.visual_tokens // len(example.row.pictures)
+        for examples in data.splits.values()
+        for example in examples
+        for picture in example.row.pictures
+    }
+    return Load(
+        config=model.causal.config,
+        trained=sum(one.numel() for _, one in trainable),
+        trains_weights=not all(is_adapter(name) for name, _ in trainable),
+        trains_features=model.features.are_trained,
+        longest=max(example.length for example in train),
+        answer_tokens=max(example.answer_tokens for example in train),
+        pictures=sum(pictures.values()),
+    )
 
 
 def report_pictures(report: Report) -> DataProgress:

@@ -16,6 +16,36 @@ from .pictures import ColorJitter, Crop, HorizontalFlip, Rotation
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 
+Auto = Literal["auto"] | bool
+Optimizer = Literal[
+    "adamw",
+    "adamw_8bit",
+    "paged_adamw_8bit",
+    "paged_adamw_32bit",
+    "lion_32bit",
+    "lion_8bit",
+    "adafactor",
+    "adagrad",
+    "nadam",
+    "radam",
+    "rmsprop",
+    "sgd",
+]
+Schedule = Literal[
+    "constant",
+    "constant_with_warmup",
+    "linear",
+    "cosine",
+    "cosine_with_restarts",
+    "cosine_with_min_lr",
+    "cosine_warmup_with_min_lr",
+    "polynomial",
+    "inverse_sqrt",
+    "warmup_stable_decay",
+    "reduce_lr_on_plateau",
+    "greedy",
+]
+
 
 class Section(
     msgspec.Struct,
@@ -31,7 +61,7 @@ class Section(
 class Model(Section, tag=False):
     name_or_path: str
     revision: str | None
-    dtype: Literal["auto", "float32", "bfloat16"]
+    dtype: Literal["auto", "float32", "bfloat16", "float16"]
     attention: Literal["auto", "flash", "sdpa", "eager"]
     image_crops: int
 
@@ -155,17 +185,36 @@ class Data(Section, tag=False):
     pictures: Pictures
 
 
-class Lora(Section, tag="lora"):
+class Adapters(Section):
+    """What every method with adapters says about them."""
+
     rank: int
     alpha: float
     dropout: float
     target_modules: str | list[str]
     dora: bool
     rslora: bool
+    bias: Literal["none", "all", "lora_only"]
+    modules_to_save: list[str]
+
+
+class Lora(Adapters, tag="lora"):
+    pass
+
+
+class Qlora(Adapters, tag="qlora"):
+    quant_type: Literal["nf4", "fp4"]
+    double_quant: bool
 
 
 class Full(Section, tag="full"):
     pass
+
+
+class LearningRates(Section, tag=False):
+    language: float | None
+    projector: float | None
+    vision: float | None
 
 
 class Training(Section, tag=False):
@@ -173,12 +222,26 @@ class Training(Section, tag=False):
     max_steps: int | None
     batch_size: int
     gradient_accumulation_steps: int
+    combine_micro_batches: Auto
+    loss_reduction: Literal["tokens", "examples"]
+    optimizer: Optimizer
+    adam_beta1: float
+    adam_beta2: float
+    adam_epsilon: float
     learning_rate: float
-    schedule: Literal["constant", "linear", "cosine"]
+    learning_rates: LearningRates
+    schedule: Schedule
+    schedule_arguments: dict[str, float]
     warmup_ratio: float
+    warmup_steps: int | None
     weight_decay: float
     max_grad_norm: float
-    gradient_checkpointing: bool
+    on_non_finite: Literal["skip", "stop"]
+    logging_steps: int
+    gradient_checkpointing: Auto
+    cache_image_features: Auto
+    answer_rows_only: Auto
+    autocast: Auto
 
 
 class Best(Section, tag=False):
@@ -224,7 +287,7 @@ class Spec(Section, tag=False):
     seed: int
     model: Model
     data: Data
-    method: Lora | Full
+    method: Lora | Qlora | Full
     training: Training
     evaluation: Generate | TeacherForced
     checkpoints: Checkpoints

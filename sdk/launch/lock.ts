@@ -1,4 +1,5 @@
-// One process at a time, told by a file that holds the process's id. A lock whose process is gone is taken over.
+// One process at a time, told by a file that holds the process's id. A lock whose process is gone is taken over, unless
+// a process that worked for it is still at it.
 import {
 	mkdirSync,
 	readFileSync,
@@ -11,17 +12,28 @@ import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
 export interface Lock {
+	/** Names a process that works for this one: the lock holds until both are gone. */
+	share(worker: number): void;
 	release(): void;
+}
+
+interface Holder {
+	readonly pid: number;
+	readonly boot: string;
+	readonly worker?: number;
 }
 
 /** The lock, or the process id of its living holder. */
 export function tryLock(file: string): Lock | number {
 	mkdirSync(dirname(file), { recursive: true });
-	const mine = JSON.stringify({ pid: process.pid, boot: bootId() });
+	const mine: Holder = { pid: process.pid, boot: bootId() };
 	for (;;) {
 		try {
-			writeFileSync(file, mine, { flag: "wx" });
-			return { release: () => rmSync(file, { force: true }) };
+			writeFileSync(file, JSON.stringify(mine), { flag: "wx" });
+			return {
+				share: (worker) => replace(file, { ...mine, worker }),
+				release: () => rmSync(file, { force: true }),
+			};
 		} catch (error) {
 			if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
 		}
@@ -46,11 +58,34 @@ export async function waitForLock(
 	}
 }
 
+/** Waits, at most so long, for a worker whose holder is gone to be gone as well. */
+export async function waitForOrphan(
+	file: string,
+	timeoutMs: number,
+	signal: AbortSignal,
+): Promise<void> {
+	const deadline = Date.now() + timeoutMs;
+	const isOrphaned = () => {
+		const pid = livingHolder(file);
+		return pid !== undefined && pid === readHolder(file)?.worker;
+	};
+	while (isOrphaned() && Date.now() < deadline)
+		await delay(50, undefined, { signal });
+}
+
 function livingHolder(file: string): number | undefined {
 	const holder = readHolder(file);
-	return holder !== undefined && holder.boot === bootId() && isAlive(holder.pid)
-		? holder.pid
+	if (holder === undefined || holder.boot !== bootId()) return undefined;
+	if (isAlive(holder.pid)) return holder.pid;
+	return holder.worker !== undefined && isAlive(holder.worker)
+		? holder.worker
 		: undefined;
+}
+
+/** Whole or not at all: half a lock reads as a stale one. */
+function replace(file: string, holder: Holder): void {
+	writeFileSync(`${file}.partial`, JSON.stringify(holder));
+	renameSync(`${file}.partial`, file);
 }
 
 /** Moves the stale lock aside; puts it back, and names its holder, if another process was faster. */
@@ -67,7 +102,7 @@ function removeStale(file: string): number | undefined {
 	return rival;
 }
 
-function readHolder(file: string): { pid: number; boot: string } | undefined {
+function readHolder(file: string): Holder | undefined {
 	try {
 		return JSON.parse(readFileSync(file, "utf8"));
 	} catch {

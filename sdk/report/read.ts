@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { InputError } from "../errors.js";
 import type { RunEvent } from "../run/event.generated.js";
 import { readJsonLines, runFiles } from "../run/folder.js";
+import { currentEvents } from "../run/history.js";
 import type { FinetuneResult } from "../run/result.js";
 import type { ScoredPrediction } from "../run/scorer.js";
 import type { ResolvedSpec } from "../spec/spec.generated.js";
@@ -12,6 +13,7 @@ import type { ResolvedSpec } from "../spec/spec.generated.js";
 export interface RunRecord {
 	readonly folder: string;
 	readonly spec: ResolvedSpec;
+	/** Those that count: what a later attempt did again is left out. */
 	readonly events: readonly RunEvent[];
 	/** Null for a run that has not ended well. */
 	readonly result: FinetuneResult | null;
@@ -31,7 +33,7 @@ export function readRun(folder: string): RunRecord {
 	return {
 		folder,
 		spec: JSON.parse(readFileSync(spec, "utf8")),
-		events: readJsonLines(join(folder, runFiles.events)),
+		events: currentEvents(readJsonLines(join(folder, runFiles.events))),
 		result: existsSync(result)
 			? JSON.parse(readFileSync(result, "utf8"))
 			: null,

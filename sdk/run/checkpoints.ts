@@ -17,46 +17,77 @@ export class CheckpointBook {
 	readonly #rules: CheckpointRules;
 	/** Scores by step, in the order of saving; undefined while there is none, null where it is not finite. */
 	readonly #scores = new Map<number, number | null | undefined>();
-	#best: BestCheckpoint | undefined;
 
 	constructor(rules: CheckpointRules) {
 		this.#rules = rules;
 	}
 
+	/** Of equals the earliest. */
 	get best(): BestCheckpoint | undefined {
-		return this.#best;
+		let best: BestCheckpoint | undefined;
+		for (const [step, value] of this.#scores)
+			if (typeof value === "number" && this.#isBetter(value, best))
+				best = { step, value };
+		return best;
+	}
+
+	/** The steps whose decision needs nothing any more. */
+	get decided(): readonly number[] {
+		return [...this.#scores.keys()].filter((step) => this.isDecided(step));
+	}
+
+	isDecided(step: number): boolean {
+		return this.#rules.scored
+			? this.#scores.get(step) !== undefined
+			: this.#scores.has(step);
+	}
+
+	/** The score of a checkpoint; undefined while there is none, null where it is not finite. */
+	scoreOf(step: number): number | null | undefined {
+		return this.#scores.get(step);
 	}
 
 	saved(step: number): void {
 		this.#scores.set(step, undefined);
 	}
 
-	/** Notes a score; true when it is the best so far. Of equals the earlier one stays the best. */
+	removed(step: number): void {
+		this.#scores.delete(step);
+	}
+
+	/** Goes back to a checkpoint that is there: what came after it does not count any more. */
+	returnTo(step: number): void {
+		for (const later of [...this.#scores.keys()].filter((one) => one > step))
+			this.#scores.delete(later);
+		this.#scores.set(step, this.#scores.get(step));
+	}
+
+	/** Forgets every checkpoint. */
+	clear(): void {
+		this.#scores.clear();
+	}
+
+	/** Notes a score; true when it is the best so far. */
 	score(step: number, value: number | null): boolean {
 		this.#scores.set(step, value);
-		if (value === null || !this.#isBetter(value)) return false;
-		this.#best = { step, value };
-		return true;
+		return this.best?.step === step;
 	}
 
 	/** The steps to remove now: neither the best, nor among the newest, nor one that still waits for its score. */
 	prune(): readonly number[] {
-		const expendable = [...this.#scores.keys()].filter(
-			(step) => step !== this.#best?.step,
-		);
+		const best = this.best?.step;
+		const expendable = [...this.#scores.keys()].filter((step) => step !== best);
 		const old = expendable
 			.slice(0, Math.max(0, expendable.length - this.#rules.keep))
-			.filter(
-				(step) => !this.#rules.scored || this.#scores.get(step) !== undefined,
-			);
+			.filter((step) => this.isDecided(step));
 		for (const step of old) this.#scores.delete(step);
 		return old;
 	}
 
-	#isBetter(value: number): boolean {
-		if (this.#best === undefined) return true;
+	#isBetter(value: number, best: BestCheckpoint | undefined): boolean {
+		if (best === undefined) return true;
 		return this.#rules.direction === "max"
-			? value > this.#best.value
-			: value < this.#best.value;
+			? value > best.value
+			: value < best.value;
 	}
 }

@@ -5,6 +5,8 @@ import {
 	integer,
 	list,
 	nullable,
+	number,
+	section,
 	string,
 	tagged,
 } from "../schema/fields.js";
@@ -14,7 +16,17 @@ const start = branch(
 	"StartControl",
 	"Begin, and obey this spec.",
 	{ type: "start" },
-	{ spec: resolvedSpecSchema },
+	{
+		spec: resolvedSpecSchema,
+		resume: nullable(
+			section("ResumeControl", "Go on where an earlier attempt ended.", {
+				scored: list(
+					"Steps of the checkpoints that have their decision.",
+					integer("Step.", { minimum: 0 }),
+				),
+			}),
+		),
+	},
 );
 
 const stop = branch(
@@ -39,6 +51,9 @@ const decision = branch(
 		step: integer("The checkpoint that this is about.", { minimum: 0 }),
 		best: nullable(
 			integer("Step of the best checkpoint so far.", { minimum: 0 }),
+		),
+		value: nullable(
+			number("What the best checkpoint is told by, of this checkpoint."),
 		),
 		prune: list(
 			"Steps of the checkpoints to remove.",

@@ -15,6 +15,14 @@ export interface StartControl {
 	readonly type: "start";
 	/** What to fine-tune, on what, how, and how to judge it. */
 	readonly spec: ResolvedSpec;
+	/** Go on where an earlier attempt ended. */
+	readonly resume: ResumeControl | null;
+}
+
+/** Go on where an earlier attempt ended. */
+export interface ResumeControl {
+	/** Steps of the checkpoints that have their decision. */
+	readonly scored: readonly number[];
 }
 
 /** Finish the step, save, evaluate, end. */
@@ -34,6 +42,8 @@ export interface DecisionControl {
 	readonly step: number;
 	/** Step of the best checkpoint so far. */
 	readonly best: number | null;
+	/** What the best checkpoint is told by, of this checkpoint. */
+	readonly value: number | null;
 	/** Steps of the checkpoints to remove. */
 	readonly prune: readonly number[];
 	/** Is training over? */

@@ -9,6 +9,7 @@ import type {
 	RunEvent,
 	ScoreEvent,
 } from "./event.generated.js";
+import { returnsTo } from "./history.js";
 import type { EventBody } from "./journal.js";
 import { type FinetuneResult, splitResult } from "./result.js";
 import { type ScoredPrediction, Scorer } from "./scorer.js";
@@ -30,7 +31,9 @@ export class Director {
 	readonly #ports: DirectorPorts;
 	readonly #scorer: Scorer;
 	readonly #book: CheckpointBook;
-	readonly #scores: ScoreEvent[] = [];
+	#scores: ScoreEvent[] = [];
+	/** What the base model answered in an earlier attempt that ended before the score. */
+	#unscored: readonly RunEvent[] = [];
 
 	constructor(
 		spec: ResolvedSpec,
@@ -47,6 +50,38 @@ export class Director {
 		});
 	}
 
+	/** Takes up what earlier attempts came to, from those of their events that still count. */
+	restore(events: readonly RunEvent[]): void {
+		const scored = new Set(
+			events.flatMap((event) =>
+				event.type === "score" ? [event.evaluationId] : [],
+			),
+		);
+		for (const event of events) {
+			if (event.type === "data") this.#scorer.takeAnswers(event.trainAnswers);
+			if (event.type === "checkpoint" && event.state === "saved")
+				this.#book.saved(event.step);
+			if (event.type === "checkpoint" && event.state === "pruned")
+				this.#book.removed(event.step);
+			if (event.type === "score") this.#restoreScore(event);
+			if (event.type === "predictions" && scored.has(event.evaluationId))
+				this.#scorer.takePredictions(event);
+			if (event.type === "evaluation" && scored.has(event.evaluationId))
+				this.#scorer.recall(event);
+		}
+		this.#unscored = events.filter(
+			(event) =>
+				(event.type === "predictions" || event.type === "evaluation") &&
+				event.model === "base" &&
+				!scored.has(event.evaluationId),
+		);
+	}
+
+	/** Steps of the checkpoints that have their decision. */
+	get decided(): readonly number[] {
+		return this.#book.decided;
+	}
+
 	/**
 	 * Takes the worker's events one after the other.
 	 *
@@ -58,6 +93,8 @@ export class Director {
 		if (event.type === "evaluation") await this.#score(event);
 		if (event.type === "checkpoint" && event.state === "saved")
 			this.#noteCheckpoint(event.step);
+		const step = returnsTo(event);
+		if (step !== undefined) await this.#returnTo(step);
 	}
 
 	/** What the run came to, but for what only its session knows. */
@@ -85,11 +122,28 @@ export class Director {
 		return this.#spec.data.validation.kind !== "none";
 	}
 
+	#restoreScore(event: ScoreEvent): void {
+		this.#scores.push(event);
+		if (isOfCheckpoint(event))
+			this.#book.score(event.step, this.#valueOf(event.values));
+	}
+
+	/** The worker goes on from this checkpoint, or from the very beginning; what came later will come again. */
+	async #returnTo(step: number): Promise<void> {
+		const unscored = this.#unscored;
+		this.#unscored = [];
+		this.#scores = this.#scores.filter((score) => score.step <= step);
+		if (step < 0) {
+			this.#book.clear();
+			return;
+		}
+		this.#book.returnTo(step);
+		if (this.#book.isDecided(step)) this.#decide(step);
+		for (const event of unscored) await this.take(event);
+	}
+
 	async #score(event: EvaluationEvent): Promise<void> {
-		const isCandidate =
-			event.split === "validation" &&
-			event.model === "tuned" &&
-			event.images === "own";
+		const isCandidate = isOfCheckpoint(event);
 		try {
 			await this.#sayScore(event, isCandidate);
 		} catch (error) {
@@ -104,8 +158,8 @@ export class Director {
 		const { evaluationId, split, step, model, images } = event;
 		const { scores, predictions } = await this.#scorer.score(event);
 		this.#ports.file(evaluationId, predictions);
-		const value = scores.values[this.#spec.evaluation.best.metric] ?? null;
-		const isBest = isCandidate && this.#book.score(step, value);
+		const isBest =
+			isCandidate && this.#book.score(step, this.#valueOf(scores.values));
 		const said = this.#ports.say({
 			type: "score",
 			evaluationId,
@@ -120,6 +174,11 @@ export class Director {
 		this.#scores.push(said as ScoreEvent);
 	}
 
+	/** What checkpoints are compared by. */
+	#valueOf(values: ScoreEvent["values"]): number | null {
+		return values[this.#spec.evaluation.best.metric] ?? null;
+	}
+
 	/** Without a validation split no score will come, and only the number of checkpoints is to be decided. */
 	#noteCheckpoint(step: number): void {
 		this.#book.saved(step);
@@ -131,8 +190,17 @@ export class Director {
 			type: "decision",
 			step,
 			best: this.#book.best?.step ?? null,
+			value: this.#book.scoreOf(step) ?? null,
 			prune: this.#book.prune(),
 			stop,
 		});
 	}
 }
+
+/** Does a checkpoint stand or fall by it? */
+const isOfCheckpoint = ({
+	split,
+	model,
+	images,
+}: Pick<ScoreEvent, "split" | "model" | "images">) =>
+	split === "validation" && model === "tuned" && images === "own";

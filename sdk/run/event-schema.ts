@@ -99,16 +99,33 @@ const ready = event(
 const resolved = event(
 	"ResolvedEvent",
 	"resolved",
-	"What `auto` fields and counts came out as, from measured facts.",
+	"What `auto` fields and counts came out as, from measured facts; said again when memory does not hold what was planned.",
 	{
 		device: string("Device that torch computes on."),
-		dtype: choice("Type of the frozen weights.", ["float32", "bfloat16"]),
+		dtype: choice("Type of the frozen weights.", [
+			"float32",
+			"bfloat16",
+			"float16",
+		]),
 		attention: string("Attention implementation, as transformers names it."),
 		stepsPerEpoch: number(
 			"Optimizer steps in one pass; the last may be short.",
 		),
 		totalSteps: integer("Optimizer steps in the whole run.", { minimum: 1 }),
 		warmupSteps: count("Steps over which the learning rate rises."),
+		microBatchSize: integer("Examples that are computed at once.", {
+			minimum: 1,
+		}),
+		gradientAccumulationSteps: integer(
+			"Micro-batches of that size in one optimizer step.",
+			{ minimum: 1 },
+		),
+		gradientCheckpointing: boolean(
+			"Are activations recomputed in the backward pass?",
+		),
+		cacheImageFeatures: boolean("Is each picture encoded only once?"),
+		answerRowsOnly: boolean("Are logits computed for answers only?"),
+		autocast: boolean("Is torch's autocast in use?"),
 	},
 );
 
@@ -206,10 +223,12 @@ const stepEvent = event("StepEvent", "step", "One optimizer step.", {
 	epoch: number("Passes over the training split so far."),
 	loss: nullable(
 		number(
-			"Mean negative log-likelihood of the answer tokens, in nats; null when it is not finite.",
+			"Mean negative log-likelihood of the answer tokens, in nats, as `training.lossReduction` takes it; null when it is not finite.",
 		),
 	),
-	finite: boolean("Is the loss a finite number?"),
+	finite: boolean(
+		"Are loss and gradients finite? Where they are not, the step changed nothing.",
+	),
 	learningRate: number("Learning rate of this step."),
 	gradNorm: nullable(
 		number("Norm of all gradients before clipping; null when not finite."),
@@ -312,10 +331,10 @@ const score = event("ScoreEvent", "score", "TypeScript scored an evaluation.", {
 const checkpoint = event(
 	"CheckpointEvent",
 	"checkpoint",
-	"A checkpoint was saved, or removed to keep the number that was asked for.",
+	"A checkpoint was saved, removed to keep the number that was asked for, or loaded to go on from.",
 	{
 		step,
-		state: choice("What happened to it.", ["saved", "pruned"]),
+		state: choice("What happened to it.", ["saved", "pruned", "loaded"]),
 		path: string("Its folder."),
 		bytes: count("Bytes of its files."),
 	},

@@ -72,7 +72,7 @@ export interface DeviceFacts {
 	readonly memoryBytes: number | null;
 }
 
-/** What `auto` fields and counts came out as, from measured facts. */
+/** What `auto` fields and counts came out as, from measured facts; said again when memory does not hold what was planned. */
 export interface ResolvedEvent {
 	readonly type: "resolved";
 	/** The run this event belongs to. */
@@ -86,7 +86,7 @@ export interface ResolvedEvent {
 	/** Device that torch computes on. */
 	readonly device: string;
 	/** Type of the frozen weights. */
-	readonly dtype: "float32" | "bfloat16";
+	readonly dtype: "float32" | "bfloat16" | "float16";
 	/** Attention implementation, as transformers names it. */
 	readonly attention: string;
 	/** Optimizer steps in one pass; the last may be short. */
@@ -95,6 +95,18 @@ export interface ResolvedEvent {
 	readonly totalSteps: number;
 	/** Steps over which the learning rate rises. */
 	readonly warmupSteps: number;
+	/** Examples that are computed at once. */
+	readonly microBatchSize: number;
+	/** Micro-batches of that size in one optimizer step. */
+	readonly gradientAccumulationSteps: number;
+	/** Are activations recomputed in the backward pass? */
+	readonly gradientCheckpointing: boolean;
+	/** Is each picture encoded only once? */
+	readonly cacheImageFeatures: boolean;
+	/** Are logits computed for answers only? */
+	readonly answerRowsOnly: boolean;
+	/** Is torch's autocast in use? */
+	readonly autocast: boolean;
 }
 
 /** The rows of every split, read and checked. */
@@ -263,9 +275,9 @@ export interface StepEvent {
 	readonly step: number;
 	/** Passes over the training split so far. */
 	readonly epoch: number;
-	/** Mean negative log-likelihood of the answer tokens, in nats; null when it is not finite. */
+	/** Mean negative log-likelihood of the answer tokens, in nats, as `training.lossReduction` takes it; null when it is not finite. */
 	readonly loss: number | null;
-	/** Is the loss a finite number? */
+	/** Are loss and gradients finite? Where they are not, the step changed nothing. */
 	readonly finite: boolean;
 	/** Learning rate of this step. */
 	readonly learningRate: number;
@@ -408,7 +420,7 @@ export interface BestSoFar {
 	readonly value: number;
 }
 
-/** A checkpoint was saved, or removed to keep the number that was asked for. */
+/** A checkpoint was saved, removed to keep the number that was asked for, or loaded to go on from. */
 export interface CheckpointEvent {
 	readonly type: "checkpoint";
 	/** The run this event belongs to. */
@@ -422,7 +434,7 @@ export interface CheckpointEvent {
 	/** Optimizer step; 0 is before the first. */
 	readonly step: number;
 	/** What happened to it. */
-	readonly state: "saved" | "pruned";
+	readonly state: "saved" | "pruned" | "loaded";
 	/** Its folder. */
 	readonly path: string;
 	/** Bytes of its files. */

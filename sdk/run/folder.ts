@@ -9,12 +9,13 @@ import {
 	readFileSync,
 	renameSync,
 	rmSync,
+	truncateSync,
 	writeFileSync,
 	writeSync,
 } from "node:fs";
 import { join } from "node:path";
 import { InputError } from "../errors.js";
-import { type Lock, tryLock } from "../launch/lock.js";
+import { type Lock, tryLock, waitForOrphan } from "../launch/lock.js";
 import type { RunEvent } from "./event.generated.js";
 import type { ScoredPrediction } from "./scorer.js";
 
@@ -30,10 +31,12 @@ export const runFiles = {
 	lock: "run.lock",
 } as const;
 
+/** What `discard` removes: a folder that was made and everything in it, what is in a folder that was there, or nothing. */
+type Origin = { readonly made: string } | "empty" | "reopened";
+
 export class RunFolder {
 	readonly path: string;
-	/** The topmost folder that had to be made for it. */
-	readonly #made: string | undefined;
+	readonly #origin: Origin;
 	readonly #lock: Lock;
 	readonly #events: number;
 
@@ -46,7 +49,12 @@ export class RunFolder {
 		try {
 			const made = mkdirSync(path, { recursive: true, mode: 0o700 });
 			const lock = tryLock(join(path, runFiles.lock));
-			if (typeof lock === "number") throw locked(path, lock);
+			if (typeof lock === "number")
+				throw locked(
+					path,
+					lock,
+					"Wait for it, or choose another output.folder.",
+				);
 			const others = readdirSync(path).filter((name) => name !== runFiles.lock);
 			if (others.length > 0) {
 				lock.release();
@@ -56,30 +64,38 @@ export class RunFolder {
 					{ data: { folder: path } },
 				);
 			}
-			return new RunFolder(path, made, lock);
+			return new RunFolder(path, made === undefined ? "empty" : { made }, lock);
 		} catch (error) {
-			if (InputError.isInstance(error)) throw error;
-			throw new InputError(
-				"OUTPUT_UNWRITABLE",
-				`The run folder ${path} cannot be written: ${(error as Error).message}. Choose another output.folder.`,
-				{
-					cause: error,
-					issues: [
-						{
-							path: "output.folder",
-							value: path,
-							reason: "cannot be written",
-							remedy: "Choose another folder.",
-						},
-					],
-				},
-			);
+			throw unwritable(path, error, "Choose another output.folder.");
 		}
 	}
 
-	private constructor(path: string, made: string | undefined, lock: Lock) {
+	/**
+	 * Takes the lock of a folder that holds a run, and cuts a torn last line of its events. The worker of a process that
+	 * died is waited for: it still saves what it has.
+	 *
+	 * @throws {InputError} OUTPUT_UNWRITABLE, RUN_LOCKED.
+	 */
+	static async reopen(
+		path: string,
+		orphanTimeoutMs: number,
+		signal: AbortSignal,
+	): Promise<RunFolder> {
+		const file = join(path, runFiles.lock);
+		await waitForOrphan(file, orphanTimeoutMs, signal);
+		try {
+			const lock = tryLock(file);
+			if (typeof lock === "number") throw locked(path, lock, "Wait for it.");
+			cutTornLine(join(path, runFiles.events));
+			return new RunFolder(path, "reopened", lock);
+		} catch (error) {
+			throw unwritable(path, error, "Make it writable.");
+		}
+	}
+
+	private constructor(path: string, origin: Origin, lock: Lock) {
 		this.path = path;
-		this.#made = made;
+		this.#origin = origin;
 		this.#lock = lock;
 		this.#events = openSync(join(path, runFiles.events), "a", 0o600);
 	}
@@ -94,10 +110,20 @@ export class RunFolder {
 		if (durable) fsyncSync(this.#events);
 	}
 
-	/** The worker's own log, from after the given number on; a torn last line is left out. */
-	readWorkerLog(after: number): unknown[] {
+	/** Names the worker: the folder is in use until it, too, is gone. */
+	shareWith(worker: number): void {
+		this.#lock.share(worker);
+	}
+
+	/** Every event so far. */
+	readEvents(): RunEvent[] {
+		return readJsonLines(join(this.path, runFiles.events));
+	}
+
+	/** What the workers of all attempts wrote down; a torn last line is left out. */
+	readWorkerLog(): RunEvent[] {
 		const file = join(this.path, runFiles.worker);
-		return existsSync(file) ? readJsonLines(file).slice(after) : [];
+		return existsSync(file) ? readJsonLines(file) : [];
 	}
 
 	/** Writes a JSON file whole or not at all. */
@@ -131,11 +157,12 @@ export class RunFolder {
 		this.#lock.release();
 	}
 
-	/** Closes and leaves nothing behind: the run never began. */
+	/** Closes and leaves nothing behind: the run never began. What earlier attempts left stays. */
 	discard(): void {
 		this.close();
-		if (this.#made !== undefined) {
-			rmSync(this.#made, { recursive: true, force: true });
+		if (this.#origin === "reopened") return;
+		if (this.#origin !== "empty") {
+			rmSync(this.#origin.made, { recursive: true, force: true });
 			return;
 		}
 		for (const name of existsSync(this.path) ? readdirSync(this.path) : [])
@@ -143,12 +170,38 @@ export class RunFolder {
 	}
 }
 
-function locked(path: string, holder: number): InputError {
+function locked(path: string, holder: number, remedy: string): InputError {
 	return new InputError(
 		"RUN_LOCKED",
-		`The run folder ${path} is in use by process ${holder}. Wait for it, or choose another output.folder.`,
+		`The run folder ${path} is in use by process ${holder}. ${remedy}`,
 		{ data: { folder: path, pid: holder } },
 	);
+}
+
+/** The error as the caller gets it; one that says already what is wrong stays. */
+function unwritable(path: string, error: unknown, remedy: string): unknown {
+	if (InputError.isInstance(error)) return error;
+	return new InputError(
+		"OUTPUT_UNWRITABLE",
+		`The run folder ${path} cannot be written: ${(error as Error).message}. ${remedy}`,
+		{
+			cause: error,
+			issues: [
+				{
+					path: "output.folder",
+					value: path,
+					reason: "cannot be written",
+					remedy,
+				},
+			],
+		},
+	);
+}
+
+function cutTornLine(file: string): void {
+	const bytes = readFileSync(file);
+	const end = bytes.lastIndexOf("\n") + 1;
+	if (end < bytes.length) truncateSync(file, end);
 }
 
 /** The lines of a JSON Lines file. A torn last one, of a process that died while writing, does not count. */

@@ -26,14 +26,17 @@ export class RunJournal {
 	readonly #attempt: number;
 	readonly #folder: RunFolder;
 	readonly #stream: EventStream;
-	#seq = 0;
+	#seq: number;
 
+	/** `lastSeq`: number of the last event that is in the folder already. */
 	constructor(
 		runId: string,
 		attempt: number,
 		folder: RunFolder,
 		stream: EventStream,
+		lastSeq: number,
 	) {
+		this.#seq = lastSeq;
 		this.#runId = runId;
 		this.#attempt = attempt;
 		this.#folder = folder;
@@ -76,10 +79,17 @@ export class RunJournal {
 	}
 }
 
-let judge: Judge | undefined;
+let compiled: Judge | undefined;
+const judge: Judge = (value) => {
+	compiled ??= compileJudge(eventSchema);
+	return compiled(value);
+};
+
+/** Is it an event by the schema? */
+export const isEvent = (value: unknown): value is RunEvent =>
+	judge(value).length === 0;
 
 function checked(event: unknown): RunEvent {
-	judge ??= compileJudge(eventSchema);
 	const issues = judge(event);
 	if (issues.length > 0)
 		throw new WorkerError(

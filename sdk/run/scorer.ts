@@ -63,18 +63,19 @@ export class Scorer {
 		this.#predictions.set(evaluationId, [...known, ...items]);
 	}
 
+	/** Notes what an evaluation expected that has its score already. */
+	recall(event: EvaluationEvent): void {
+		this.#takeUp(event);
+	}
+
 	/**
 	 * Every metric of the spec for one evaluation.
 	 *
 	 * @throws {CallbackError} METRIC_FAILED when a metric of the user's own does.
 	 */
-	async score({
-		evaluationId,
-		split,
-		examples,
-	}: EvaluationEvent): Promise<ScoredEvaluation> {
-		const predictions = this.#predictions.get(evaluationId) ?? [];
-		this.#predictions.delete(evaluationId);
+	async score(event: EvaluationEvent): Promise<ScoredEvaluation> {
+		const { examples } = event;
+		const predictions = this.#takeUp(event);
 		const metrics: readonly string[] = this.#evaluation.metrics;
 		const values: Record<string, number | null> = {};
 		for (const metric of metrics.filter(isTokenMetric))
@@ -83,10 +84,6 @@ export class Scorer {
 			const scores = { values, examples: examples.length, empty: 0 };
 			return { scores: { ...scores, stopped: null }, predictions: [] };
 		}
-		this.#references.set(
-			split,
-			predictions.map(({ references }) => references),
-		);
 		const texts = await this.#scoreTexts(
 			predictions,
 			metrics.filter((metric) => !isTokenMetric(metric)),
@@ -114,6 +111,16 @@ export class Scorer {
 			return null;
 		const { stemming } = this.#evaluation;
 		return bestConstantAnswer(this.#trainAnswers, references, { stemming });
+	}
+
+	#takeUp({ evaluationId, split }: EvaluationEvent): readonly Prediction[] {
+		const predictions = this.#predictions.get(evaluationId) ?? [];
+		this.#predictions.delete(evaluationId);
+		this.#references.set(
+			split,
+			predictions.map(({ references }) => references),
+		);
+		return predictions;
 	}
 
 	async #scoreTexts(

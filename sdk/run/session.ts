@@ -24,6 +24,7 @@ import { Director } from "./director.js";
 import type { EndEvent, RunEvent } from "./event.generated.js";
 import { crashed, fromEnd, neverStarted, toEnd } from "./failure.js";
 import { RunFolder, runFiles } from "./folder.js";
+import { currentEvents, readHistory } from "./history.js";
 import { RunJournal } from "./journal.js";
 import type { FinetuneResult } from "./result.js";
 import type { EventStream } from "./stream.js";
@@ -35,6 +36,8 @@ export interface SessionOptions {
 	/** Rows of the program, which the spec expects in `data/<split>` of the run folder. */
 	readonly rows?: Readonly<Record<string, RowsInput>>;
 	readonly folder: string;
+	/** Goes on with the run that is in the folder. */
+	readonly resumes?: boolean;
 	readonly python: string | undefined;
 	readonly wheels: string | undefined;
 	readonly metrics: Readonly<Record<string, OwnMetric>>;
@@ -46,13 +49,16 @@ export interface SessionOptions {
 	readonly graceMs: number;
 }
 
+/** An ending worker that outlived its SDK is waited for this much longer than it may take. */
+const orphanMarginMs = 1_000;
+
 /** Lines of the worker's stderr that a crash report quotes. */
 const stderrLines = 20;
 
 export class Session {
 	readonly #options: SessionOptions;
 	readonly #stream: EventStream;
-	readonly #attempt = 1;
+	#attempt = 1;
 	readonly #cancel = new AbortController();
 	readonly #stderr: string[] = [];
 	#journal: RunJournal | undefined;
@@ -70,10 +76,10 @@ export class Session {
 		this.#stream = stream;
 	}
 
-	/** The whole attempt. It leaves no process behind, and before the first step no file either. */
+	/** The whole attempt. It leaves no process behind, and before the first step no file either, or what was there. */
 	async conduct(): Promise<FinetuneResult> {
 		const startedAt = Date.now();
-		const folder = RunFolder.create(this.#options.folder);
+		const folder = await this.#openFolder();
 		try {
 			const end = await this.#train(folder);
 			const result = this.#result(end, (Date.now() - startedAt) / 1000);
@@ -103,16 +109,37 @@ export class Session {
 		this.#cancel.abort(reason ?? "canceled");
 	}
 
+	async #openFolder(): Promise<RunFolder> {
+		const { runId, folder, resumes = false, graceMs } = this.#options;
+		if (!resumes) return RunFolder.create(folder);
+		const { signal } = this.#cancel;
+		try {
+			return await RunFolder.reopen(folder, graceMs + orphanMarginMs, signal);
+		} catch (error) {
+			throw signal.aborted ? new CanceledError(signal.reason, runId) : error;
+		}
+	}
+
 	async #train(folder: RunFolder): Promise<EndEvent> {
 		const { runId, spec, metrics, python, wheels } = this.#options;
-		const journal = new RunJournal(runId, this.#attempt, folder, this.#stream);
+		const { attempt, events, unread } = readHistory(folder);
+		this.#attempt = attempt + 1;
+		const journal = new RunJournal(
+			runId,
+			this.#attempt,
+			folder,
+			this.#stream,
+			events.at(-1)?.seq ?? 0,
+		);
 		this.#journal = journal;
-		this.#director = new Director(spec, metrics, {
+		const director = new Director(spec, metrics, {
 			say: (event) => journal.say(event),
 			tell: (message) => this.tell(message),
 			file: (evaluationId, predictions) =>
 				folder.writePredictions(evaluationId, predictions),
 		});
+		this.#director = director;
+		director.restore(currentEvents([...events, ...journal.relay(unread)]));
 		folder.writeJson(runFiles.spec, spec);
 		await this.#writeRows(folder);
 		const environment = await this.#unlessCanceled(
@@ -193,7 +220,13 @@ export class Session {
 			onLine: (stream, text) => this.#sayLine(stream, text),
 		});
 		this.#worker = worker;
-		this.tell({ type: "start", spec });
+		folder.shareWith(worker.pid);
+		const scored = this.#director?.decided ?? [];
+		this.tell({
+			type: "start",
+			spec,
+			resume: this.#attempt === 1 ? null : { scored },
+		});
 		const startTimer = setTimeout(() => {
 			if (!this.#isGreeted)
 				this.#fail(neverStarted(startTimeoutMs, this.#stderr));
@@ -209,13 +242,20 @@ export class Session {
 			const exit = await worker.exited;
 			await this.#link?.close();
 			// What it could not send any more, it has written down.
-			this.#takeEvents(folder.readWorkerLog(this.#link?.received ?? 0), folder);
+			this.#takeEvents(this.#unreceived(folder), folder);
 			await this.#directing;
 			return this.#verdict(exit, worker.pid);
 		} finally {
 			clearTimeout(startTimer);
 			signal.removeEventListener("abort", onCancel);
 		}
+	}
+
+	#unreceived(folder: RunFolder): readonly RunEvent[] {
+		return folder
+			.readWorkerLog()
+			.filter(({ attempt }) => attempt === this.#attempt)
+			.slice(this.#link?.received ?? 0);
 	}
 
 	#verdict(exit: WorkerExit, pid: number): EndEvent {
@@ -252,6 +292,8 @@ export class Session {
 
 	#note(event: RunEvent, folder: RunFolder): void {
 		if (event.type === "step") this.#steps = event.step;
+		if (event.type === "checkpoint" && event.state === "loaded")
+			this.#steps = event.step;
 		if (event.type === "ready")
 			folder.writeJson(runFiles.environment, {
 				node: process.versions.node,

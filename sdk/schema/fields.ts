@@ -54,6 +54,17 @@ export const choice = (
 	options: Options = {},
 ): JsonSchema => ({ type: "string", description, enum: values, ...options });
 
+/** Yes, no, or whatever measured facts recommend. */
+export const automatic = (
+	description: string,
+	options: Options = {},
+): JsonSchema => ({
+	description,
+	enum: ["auto", true, false],
+	default: "auto",
+	...options,
+});
+
 /** One of the known strings, or another that the user defines elsewhere. */
 export const openChoice = (
 	description: string,

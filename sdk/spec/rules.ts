@@ -9,7 +9,8 @@ import {
 	tokenMetricNames,
 } from "../metrics/index.js";
 import { suggestion } from "../schema/judge.js";
-import { targetPresets } from "./schema.js";
+import { isOfBitsandbytes } from "./extras.js";
+import { schedules, targetPresets } from "./schema.js";
 import type { ResolvedSpec } from "./spec.generated.js";
 
 /** What the rules know besides the resolved spec. */
@@ -187,11 +188,156 @@ const flashNeedsGpu: Rule = {
 			: undefined,
 };
 
+const qloraNeedsGpu: Rule = {
+	reads: ["method", "compute"],
+	judge: ({ method, compute }) =>
+		method.kind === "qlora" && compute.device === "cpu"
+			? {
+					path: "method.kind",
+					value: "qlora",
+					reason: 'cannot run on compute.device "cpu": bitsandbytes needs CUDA',
+					remedy: 'Use "lora", or a GPU.',
+				}
+			: undefined,
+};
+
+const optimizerNeedsGpu: Rule = {
+	reads: ["training.optimizer", "compute"],
+	judge: ({ training: { optimizer }, compute }) =>
+		isOfBitsandbytes(optimizer) && compute.device === "cpu"
+			? {
+					path: "training.optimizer",
+					value: optimizer,
+					reason: 'cannot run on compute.device "cpu": bitsandbytes needs CUDA',
+					remedy: 'Use "adamw", or a GPU.',
+				}
+			: undefined,
+};
+
+const scheduleTakesArguments: Rule = {
+	reads: ["training.schedule", "training.scheduleArguments"],
+	judge: ({ training: { schedule, scheduleArguments } }) => {
+		const known: readonly string[] = schedules[schedule];
+		return Object.entries(scheduleArguments).flatMap(([name, value]) =>
+			known.includes(name)
+				? []
+				: {
+						path: `training.scheduleArguments.${name}`,
+						value,
+						reason: `is no argument of the schedule "${schedule}"`,
+						remedy:
+							known.length === 0 ? "It takes none." : suggestion(name, known),
+					},
+		);
+	},
+};
+
+const scheduleHasArguments: Rule = {
+	reads: ["training.schedule", "training.scheduleArguments"],
+	judge: ({ training: { schedule, scheduleArguments } }) => {
+		const needed = neededArguments[schedule] ?? [];
+		return needed.length === 0 ||
+			needed.some((name) => name in scheduleArguments)
+			? undefined
+			: {
+					path: "training.scheduleArguments",
+					reason: `lacks what the schedule "${schedule}" needs`,
+					remedy: `Give ${needed.join(" or ")}.`,
+				};
+	},
+};
+
+/** One of them must be given. */
+const neededArguments: Readonly<Record<string, readonly string[]>> = {
+	cosine_with_min_lr: ["min_lr", "min_lr_rate"],
+	cosine_warmup_with_min_lr: ["min_lr", "min_lr_rate"],
+	warmup_stable_decay: ["num_decay_steps"],
+};
+
+const scheduleWarmsUp: Rule = {
+	reads: ["training.schedule", "training.warmupRatio", "training.warmupSteps"],
+	judge: ({ training: { schedule } }, { given }) =>
+		schedule !== "reduce_lr_on_plateau" && schedule !== "greedy"
+			? undefined
+			: ["training.warmupRatio", "training.warmupSteps"]
+					.filter((path) => given.has(path))
+					.map((path) => ({
+						path,
+						reason: `has no effect: the schedule "${schedule}" has no warm-up`,
+						remedy: "Leave it out.",
+					})),
+};
+
+const scheduleHearsScores: Rule = {
+	reads: ["training.schedule", "data.validation"],
+	judge: ({ training: { schedule }, data }) =>
+		(schedule === "reduce_lr_on_plateau" || schedule === "greedy") &&
+		data.validation.kind === "none"
+			? {
+					path: "training.schedule",
+					value: schedule,
+					reason:
+						"goes by the scores of the validation split, and there is none",
+					remedy: "Add data.validation, or choose another schedule.",
+				}
+			: undefined,
+};
+
+const oneWarmup: Rule = {
+	reads: ["training.warmupRatio", "training.warmupSteps"],
+	judge: ({ training }, { given }) =>
+		training.warmupSteps !== null && given.has("training.warmupRatio")
+			? {
+					path: "training.warmupRatio",
+					value: training.warmupRatio,
+					reason: `contradicts training.warmupSteps (${training.warmupSteps})`,
+					remedy: "Give one of them.",
+				}
+			: undefined,
+};
+
+const changedPicturesAreNotKept: Rule = {
+	reads: ["training.cacheImageFeatures", "data.augmentation", "method"],
+	judge: ({ training, data, method }) => {
+		if (training.cacheImageFeatures !== true) return undefined;
+		const why =
+			data.augmentation.length > 0
+				? "data.augmentation makes other pictures in every epoch"
+				: method.kind === "full"
+					? 'method.kind "full" trains what makes them'
+					: undefined;
+		return why === undefined
+			? undefined
+			: {
+					path: "training.cacheImageFeatures",
+					value: true,
+					reason: `cannot be: ${why}`,
+					remedy: 'Use "auto".',
+				};
+	},
+};
+
+const halfIsNotFullyTrained: Rule = {
+	reads: ["model.dtype", "training.autocast", "method"],
+	judge: ({ model, training, method }) =>
+		model.dtype === "float16" &&
+		method.kind === "full" &&
+		training.autocast === false
+			? {
+					path: "training.autocast",
+					value: false,
+					reason:
+						"leaves trained weights in float16, where loss scaling cannot work",
+					remedy: 'Use "auto".',
+				}
+			: undefined,
+};
+
 /** A pattern is written with the signs of patterns; a plain word is a preset, or meant to be one. */
 const presetIsKnown: Rule = {
 	reads: ["method"],
 	judge: ({ method }) => {
-		const target = method.kind === "lora" ? method.targetModules : [];
+		const target = method.kind === "full" ? [] : method.targetModules;
 		return typeof target !== "string" ||
 			targetPresets.includes(target) ||
 			!/^[\w+-]+$/.test(target)
@@ -215,6 +361,15 @@ const rules: readonly Rule[] = [
 	splitsLeaveRows,
 	somethingToEvaluate,
 	flashNeedsGpu,
+	qloraNeedsGpu,
+	optimizerNeedsGpu,
+	scheduleTakesArguments,
+	scheduleHasArguments,
+	scheduleWarmsUp,
+	scheduleHearsScores,
+	oneWarmup,
+	changedPicturesAreNotKept,
+	halfIsNotFullyTrained,
 	presetIsKnown,
 ];
 

@@ -2,6 +2,7 @@
 // description are written; `npm run generate` makes the JSON Schemas and the TypeScript types from it.
 import { textMetricNames, tokenMetricNames } from "../metrics/index.js";
 import {
+	automatic,
 	boolean,
 	branch,
 	choice,
@@ -14,6 +15,7 @@ import {
 	number,
 	openChoice,
 	openChoiceOrList,
+	record,
 	resolvedForm,
 	section,
 	string,
@@ -32,8 +34,8 @@ const model = section("ModelSpec", "The model that is fine-tuned.", {
 		{ default: null },
 	),
 	dtype: choice(
-		"Type the frozen weights are held and computed in. `auto`: bfloat16 on a GPU that has it, float32 elsewhere.",
-		["auto", "float32", "bfloat16"],
+		"Type the frozen weights are held and computed in. `auto`: bfloat16 on a GPU that has it, float16 on an older one, float32 elsewhere. In float16 the loss is scaled.",
+		["auto", "float32", "bfloat16", "float16"],
 		{ default: "auto" },
 	),
 	attention: choice(
@@ -389,41 +391,66 @@ export const targetPresets: readonly string[] = [
 	"article",
 ];
 
+const adapters: Fields = {
+	rank: integer("Rank of the adapters (PEFT's `r`).", {
+		minimum: 1,
+		maximum: 4096,
+		default: 16,
+	}),
+	alpha: number("Scale of the adapters (PEFT's `lora_alpha`).", {
+		exclusiveMinimum: 0,
+		default: 32,
+	}),
+	dropout: number("Dropout before the adapters (PEFT's `lora_dropout`).", {
+		minimum: 0,
+		exclusiveMaximum: 1,
+		default: 0.1,
+	}),
+	targetModules: openChoiceOrList(
+		"Modules that get an adapter: a preset, a regular expression for whole names, or names as PEFT matches them, whole or by their last parts. `article` is what the well-known airplane recipe really trains.",
+		["language", "language+projector", "language+projector+vision", "article"],
+		{ default: "language" },
+	),
+	dora: boolean("Weight-decomposed adapters (PEFT's `use_dora`).", {
+		default: false,
+	}),
+	rslora: boolean("Scale by alpha / sqrt(rank) (PEFT's `use_rslora`).", {
+		default: false,
+	}),
+	bias: choice(
+		"Biases that are trained too (PEFT's `bias`): none, all of the model, or those of modules with an adapter.",
+		["none", "all", "lora_only"],
+		{ default: "none" },
+	),
+	modulesToSave: list(
+		"Modules that are trained whole and saved beside the adapters (PEFT's `modules_to_save`), by their names or last parts.",
+		string("Module.", { minLength: 1 }),
+		{ uniqueItems: true, default: [] },
+	),
+};
+
 const lora = branch(
 	"LoraMethod",
 	"Low-rank adapters (PEFT); everything else stays as it is.",
 	{ kind: "lora" },
+	adapters,
+);
+
+const qlora = branch(
+	"QloraMethod",
+	"Low-rank adapters on a decoder whose weights are held in 4 bits (bitsandbytes; needs a CUDA GPU).",
+	{ kind: "qlora" },
 	{
-		rank: integer("Rank of the adapters (PEFT's `r`).", {
-			minimum: 1,
-			maximum: 4096,
-			default: 16,
-		}),
-		alpha: number("Scale of the adapters (PEFT's `lora_alpha`).", {
-			exclusiveMinimum: 0,
-			default: 32,
-		}),
-		dropout: number("Dropout before the adapters (PEFT's `lora_dropout`).", {
-			minimum: 0,
-			exclusiveMaximum: 1,
-			default: 0.1,
-		}),
-		targetModules: openChoiceOrList(
-			"Modules that get an adapter: a preset, a regular expression for whole names, or names as PEFT matches them, whole or by their last parts. `article` is what the well-known airplane recipe really trains.",
-			[
-				"language",
-				"language+projector",
-				"language+projector+vision",
-				"article",
-			],
-			{ default: "language" },
+		...adapters,
+		quantType: choice(
+			"How four bits are read (bitsandbytes' `bnb_4bit_quant_type`): levels of a normal distribution, or a small float.",
+			["nf4", "fp4"],
+			{ default: "nf4" },
 		),
-		dora: boolean("Weight-decomposed adapters (PEFT's `use_dora`).", {
-			default: false,
-		}),
-		rslora: boolean("Scale by alpha / sqrt(rank) (PEFT's `use_rslora`).", {
-			default: false,
-		}),
+		doubleQuant: boolean(
+			"Quantize the scales too (bitsandbytes' `bnb_4bit_use_double_quant`).",
+			{ default: true },
+		),
 	},
 );
 
@@ -433,6 +460,72 @@ const full = branch(
 	{ kind: "full" },
 	{},
 );
+
+/** Optimizers by name; python/captune_worker/optimizers.py says where each comes from. */
+export const optimizers = [
+	"adamw",
+	"adamw_8bit",
+	"paged_adamw_8bit",
+	"paged_adamw_32bit",
+	"lion_32bit",
+	"lion_8bit",
+	"adafactor",
+	"adagrad",
+	"nadam",
+	"radam",
+	"rmsprop",
+	"sgd",
+] as const;
+
+/** Schedules by transformers' names, with the arguments that its functions take. */
+export const schedules = {
+	constant: [],
+	constant_with_warmup: [],
+	linear: [],
+	cosine: ["num_cycles"],
+	cosine_with_restarts: ["num_cycles"],
+	cosine_with_min_lr: ["num_cycles", "min_lr", "min_lr_rate"],
+	cosine_warmup_with_min_lr: [
+		"num_cycles",
+		"min_lr",
+		"min_lr_rate",
+		"warmup_lr_rate",
+	],
+	polynomial: ["lr_end", "power"],
+	inverse_sqrt: ["timescale"],
+	warmup_stable_decay: [
+		"num_decay_steps",
+		"num_stable_steps",
+		"min_lr_ratio",
+		"num_cycles",
+	],
+	reduce_lr_on_plateau: [
+		"factor",
+		"patience",
+		"threshold",
+		"cooldown",
+		"min_lr",
+	],
+	greedy: [
+		"factor",
+		"patience",
+		"threshold",
+		"cooldown",
+		"warmup",
+		"min_lr",
+		"max_lr",
+		"window_size",
+		"reset_start",
+	],
+} as const satisfies Readonly<Record<string, readonly string[]>>;
+
+const rateOf = (tower: string) =>
+	nullable(
+		number(`Peak learning rate in the ${tower}; null: \`learningRate\`.`, {
+			exclusiveMinimum: 0,
+		}),
+		{ default: null },
+	);
 
 const training = section("TrainingSpec", "The optimizer and its steps.", {
 	epochs: number("Passes over the training split.", {
@@ -445,38 +538,100 @@ const training = section("TrainingSpec", "The optimizer and its steps.", {
 		}),
 		{ default: null },
 	),
-	batchSize: integer("Examples in one micro-batch.", {
-		minimum: 1,
-		default: 1,
-	}),
-	gradientAccumulationSteps: integer(
-		"Micro-batches in one optimizer step; the loss is the mean over all their answer tokens.",
-		{ minimum: 1, default: 6 },
+	batchSize: integer(
+		"Examples in one micro-batch; with `gradientAccumulationSteps` it says how many an optimizer step takes.",
+		{ minimum: 1, default: 1 },
 	),
-	learningRate: number("Peak learning rate of AdamW.", {
+	gradientAccumulationSteps: integer("Micro-batches in one optimizer step.", {
+		minimum: 1,
+		default: 6,
+	}),
+	combineMicroBatches: automatic(
+		"Compute several micro-batches of a step as one: the same gradients, sooner. `auto`: as many as fit into memory; true: all; false: none.",
+	),
+	lossReduction: choice(
+		"What the loss of a step is: the mean over its answer tokens, or the mean of its examples' means.",
+		["tokens", "examples"],
+		{ default: "tokens" },
+	),
+	optimizer: choice(
+		"Optimizer: `adamw` is torch's, fused; those in 8 bits, paged ones and Lion are of bitsandbytes and need a CUDA GPU; Adafactor is of transformers, with the learning rate it is given.",
+		optimizers,
+		{ default: "adamw" },
+	),
+	adamBeta1: number("Decay of Adam's mean of gradients.", {
+		minimum: 0,
+		exclusiveMaximum: 1,
+		default: 0.9,
+	}),
+	adamBeta2: number("Decay of Adam's mean of squared gradients.", {
+		minimum: 0,
+		exclusiveMaximum: 1,
+		default: 0.999,
+	}),
+	adamEpsilon: number("Added to Adam's divisor.", {
+		exclusiveMinimum: 0,
+		default: 1e-8,
+	}),
+	learningRate: number("Peak learning rate.", {
 		exclusiveMinimum: 0,
 		default: 1e-4,
 	}),
+	learningRates: section(
+		"LearningRatesSpec",
+		"Other peak learning rates for parts of the model.",
+		{
+			language: rateOf("decoder"),
+			projector: rateOf("projector"),
+			vision: rateOf("vision tower"),
+		},
+	),
 	schedule: choice(
-		"Learning rate after warm-up: held, or brought to zero by the last step.",
-		["constant", "linear", "cosine"],
+		"Learning rate after warm-up, by transformers' names. `constant` warms up too, and is then held.",
+		Object.keys(schedules),
 		{ default: "constant" },
+	),
+	scheduleArguments: record(
+		"Arguments of the schedule, by transformers' names (its `lr_scheduler_kwargs`): `num_cycles`, `min_lr_rate`, `power`, `num_decay_steps` and the like.",
+		{ type: "number" },
+		{ default: {} },
 	),
 	warmupRatio: number(
 		"Share of all steps over which the learning rate rises from zero.",
 		{ minimum: 0, maximum: 1, default: 0.1 },
 	),
-	weightDecay: number("Decoupled weight decay of AdamW.", {
-		minimum: 0,
-		default: 0.01,
-	}),
+	warmupSteps: nullable(
+		integer("Steps of warm-up, in place of `warmupRatio`.", { minimum: 0 }),
+		{ default: null },
+	),
+	weightDecay: number(
+		"Weight decay; norms, biases and other vectors have none.",
+		{ minimum: 0, default: 0.01 },
+	),
 	maxGradNorm: number("Gradients are scaled down to this norm.", {
 		exclusiveMinimum: 0,
 		default: 1,
 	}),
-	gradientCheckpointing: boolean(
-		"Recompute activations in the backward pass: less memory, more time.",
-		{ default: false },
+	onNonFinite: choice(
+		"A step whose loss or gradients are not finite is left out and counted, or ends the run.",
+		["skip", "stop"],
+		{ default: "skip" },
+	),
+	loggingSteps: integer(
+		"Steps whose losses are read from the device at once; each is told all the same.",
+		{ minimum: 1, default: 1 },
+	),
+	gradientCheckpointing: automatic(
+		"Recompute activations in the backward pass: less memory, more time. `auto`: only where they do not fit.",
+	),
+	cacheImageFeatures: automatic(
+		"Encode each picture once and keep the result for all epochs and evaluations. `auto`: unless the vision tower or the projector is trained.",
+	),
+	answerRowsOnly: automatic(
+		"Compute logits and loss at the positions of answers only. `auto`: yes.",
+	),
+	autocast: automatic(
+		"Compute under torch's autocast. `auto`: only where trained weights are held in float32 and computed with in fewer bits; adapters then cast themselves.",
 	),
 });
 
@@ -585,7 +740,7 @@ const fields: Fields = {
 	}),
 	model,
 	data,
-	method: tagged("Method", "What is trained.", "kind", [lora, full], {
+	method: tagged("Method", "What is trained.", "kind", [lora, qlora, full], {
 		default: { kind: "lora" },
 	}),
 	training,

@@ -32,8 +32,8 @@ export interface ModelSpec {
 	readonly nameOrPath: string;
 	/** Branch, tag or commit on the hub; the main branch when null. Default: null. */
 	readonly revision?: string | null;
-	/** Type the frozen weights are held and computed in. `auto`: bfloat16 on a GPU that has it, float32 elsewhere. Default: "auto". */
-	readonly dtype?: "auto" | "float32" | "bfloat16";
+	/** Type the frozen weights are held and computed in. `auto`: bfloat16 on a GPU that has it, float16 on an older one, float32 elsewhere. In float16 the loss is scaled. Default: "auto". */
+	readonly dtype?: "auto" | "float32" | "bfloat16" | "float16";
 	/** Attention implementation. `auto`: the fastest that is installed; `flash` is an error where no flash kernel can run. Default: "auto". */
 	readonly attention?: "auto" | "flash" | "sdpa" | "eager";
 	/** Most 336-pixel tiles a picture is cut into (`num_crops` of the image processor), besides the global view. Default: 4. */
@@ -381,6 +381,7 @@ export interface PicturesSpec {
 /** What is trained. */
 export type Method =
 	| LoraMethod
+	| QloraMethod
 	| FullMethod;
 
 /** Low-rank adapters (PEFT); everything else stays as it is. */
@@ -398,6 +399,37 @@ export interface LoraMethod {
 	readonly dora?: boolean;
 	/** Scale by alpha / sqrt(rank) (PEFT's `use_rslora`). Default: false. */
 	readonly rslora?: boolean;
+	/** Biases that are trained too (PEFT's `bias`): none, all of the model, or those of modules with an adapter. Default: "none". */
+	readonly bias?: "none" | "all" | "lora_only";
+	/** Modules that are trained whole and saved beside the adapters (PEFT's `modules_to_save`), by their names or last parts. */
+	readonly modulesToSave?: readonly string[];
+	readonly quantType?: never;
+	readonly doubleQuant?: never;
+}
+
+/** Low-rank adapters on a decoder whose weights are held in 4 bits (bitsandbytes; needs a CUDA GPU). */
+export interface QloraMethod {
+	readonly kind: "qlora";
+	/** Rank of the adapters (PEFT's `r`). Default: 16. */
+	readonly rank?: number;
+	/** Scale of the adapters (PEFT's `lora_alpha`). Default: 32. */
+	readonly alpha?: number;
+	/** Dropout before the adapters (PEFT's `lora_dropout`). Default: 0.1. */
+	readonly dropout?: number;
+	/** Modules that get an adapter: a preset, a regular expression for whole names, or names as PEFT matches them, whole or by their last parts. `article` is what the well-known airplane recipe really trains. Default: "language". */
+	readonly targetModules?: "language" | "language+projector" | "language+projector+vision" | "article" | (string & {}) | readonly string[];
+	/** Weight-decomposed adapters (PEFT's `use_dora`). Default: false. */
+	readonly dora?: boolean;
+	/** Scale by alpha / sqrt(rank) (PEFT's `use_rslora`). Default: false. */
+	readonly rslora?: boolean;
+	/** Biases that are trained too (PEFT's `bias`): none, all of the model, or those of modules with an adapter. Default: "none". */
+	readonly bias?: "none" | "all" | "lora_only";
+	/** Modules that are trained whole and saved beside the adapters (PEFT's `modules_to_save`), by their names or last parts. */
+	readonly modulesToSave?: readonly string[];
+	/** How four bits are read (bitsandbytes' `bnb_4bit_quant_type`): levels of a normal distribution, or a small float. Default: "nf4". */
+	readonly quantType?: "nf4" | "fp4";
+	/** Quantize the scales too (bitsandbytes' `bnb_4bit_use_double_quant`). Default: true. */
+	readonly doubleQuant?: boolean;
 }
 
 /** Every weight is trained, but for those of the vision tower that are never used. */
@@ -409,6 +441,10 @@ export interface FullMethod {
 	readonly targetModules?: never;
 	readonly dora?: never;
 	readonly rslora?: never;
+	readonly bias?: never;
+	readonly modulesToSave?: never;
+	readonly quantType?: never;
+	readonly doubleQuant?: never;
 }
 
 /** The optimizer and its steps. */
@@ -417,22 +453,60 @@ export interface TrainingSpec {
 	readonly epochs?: number;
 	/** Stop after this many optimizer steps, if that comes first. Default: null. */
 	readonly maxSteps?: number | null;
-	/** Examples in one micro-batch. Default: 1. */
+	/** Examples in one micro-batch; with `gradientAccumulationSteps` it says how many an optimizer step takes. Default: 1. */
 	readonly batchSize?: number;
-	/** Micro-batches in one optimizer step; the loss is the mean over all their answer tokens. Default: 6. */
+	/** Micro-batches in one optimizer step. Default: 6. */
 	readonly gradientAccumulationSteps?: number;
-	/** Peak learning rate of AdamW. Default: 0.0001. */
+	/** Compute several micro-batches of a step as one: the same gradients, sooner. `auto`: as many as fit into memory; true: all; false: none. Default: "auto". */
+	readonly combineMicroBatches?: "auto" | true | false;
+	/** What the loss of a step is: the mean over its answer tokens, or the mean of its examples' means. Default: "tokens". */
+	readonly lossReduction?: "tokens" | "examples";
+	/** Optimizer: `adamw` is torch's, fused; those in 8 bits, paged ones and Lion are of bitsandbytes and need a CUDA GPU; Adafactor is of transformers, with the learning rate it is given. Default: "adamw". */
+	readonly optimizer?: "adamw" | "adamw_8bit" | "paged_adamw_8bit" | "paged_adamw_32bit" | "lion_32bit" | "lion_8bit" | "adafactor" | "adagrad" | "nadam" | "radam" | "rmsprop" | "sgd";
+	/** Decay of Adam's mean of gradients. Default: 0.9. */
+	readonly adamBeta1?: number;
+	/** Decay of Adam's mean of squared gradients. Default: 0.999. */
+	readonly adamBeta2?: number;
+	/** Added to Adam's divisor. Default: 1e-8. */
+	readonly adamEpsilon?: number;
+	/** Peak learning rate. Default: 0.0001. */
 	readonly learningRate?: number;
-	/** Learning rate after warm-up: held, or brought to zero by the last step. Default: "constant". */
-	readonly schedule?: "constant" | "linear" | "cosine";
+	/** Other peak learning rates for parts of the model. */
+	readonly learningRates?: LearningRatesSpec;
+	/** Learning rate after warm-up, by transformers' names. `constant` warms up too, and is then held. Default: "constant". */
+	readonly schedule?: "constant" | "constant_with_warmup" | "linear" | "cosine" | "cosine_with_restarts" | "cosine_with_min_lr" | "cosine_warmup_with_min_lr" | "polynomial" | "inverse_sqrt" | "warmup_stable_decay" | "reduce_lr_on_plateau" | "greedy";
+	/** Arguments of the schedule, by transformers' names (its `lr_scheduler_kwargs`): `num_cycles`, `min_lr_rate`, `power`, `num_decay_steps` and the like. */
+	readonly scheduleArguments?: Readonly<Record<string, number>>;
 	/** Share of all steps over which the learning rate rises from zero. Default: 0.1. */
 	readonly warmupRatio?: number;
-	/** Decoupled weight decay of AdamW. Default: 0.01. */
+	/** Steps of warm-up, in place of `warmupRatio`. Default: null. */
+	readonly warmupSteps?: number | null;
+	/** Weight decay; norms, biases and other vectors have none. Default: 0.01. */
 	readonly weightDecay?: number;
 	/** Gradients are scaled down to this norm. Default: 1. */
 	readonly maxGradNorm?: number;
-	/** Recompute activations in the backward pass: less memory, more time. Default: false. */
-	readonly gradientCheckpointing?: boolean;
+	/** A step whose loss or gradients are not finite is left out and counted, or ends the run. Default: "skip". */
+	readonly onNonFinite?: "skip" | "stop";
+	/** Steps whose losses are read from the device at once; each is told all the same. Default: 1. */
+	readonly loggingSteps?: number;
+	/** Recompute activations in the backward pass: less memory, more time. `auto`: only where they do not fit. Default: "auto". */
+	readonly gradientCheckpointing?: "auto" | true | false;
+	/** Encode each picture once and keep the result for all epochs and evaluations. `auto`: unless the vision tower or the projector is trained. Default: "auto". */
+	readonly cacheImageFeatures?: "auto" | true | false;
+	/** Compute logits and loss at the positions of answers only. `auto`: yes. Default: "auto". */
+	readonly answerRowsOnly?: "auto" | true | false;
+	/** Compute under torch's autocast. `auto`: only where trained weights are held in float32 and computed with in fewer bits; adapters then cast themselves. Default: "auto". */
+	readonly autocast?: "auto" | true | false;
+}
+
+/** Other peak learning rates for parts of the model. */
+export interface LearningRatesSpec {
+	/** Peak learning rate in the decoder; null: `learningRate`. Default: null. */
+	readonly language?: number | null;
+	/** Peak learning rate in the projector; null: `learningRate`. Default: null. */
+	readonly projector?: number | null;
+	/** Peak learning rate in the vision tower; null: `learningRate`. Default: null. */
+	readonly vision?: number | null;
 }
 
 /** How the model is judged while it trains and at the end. */
@@ -557,8 +631,8 @@ export interface ResolvedModelSpec {
 	readonly nameOrPath: string;
 	/** Branch, tag or commit on the hub; the main branch when null. */
 	readonly revision: string | null;
-	/** Type the frozen weights are held and computed in. `auto`: bfloat16 on a GPU that has it, float32 elsewhere. */
-	readonly dtype: "auto" | "float32" | "bfloat16";
+	/** Type the frozen weights are held and computed in. `auto`: bfloat16 on a GPU that has it, float16 on an older one, float32 elsewhere. In float16 the loss is scaled. */
+	readonly dtype: "auto" | "float32" | "bfloat16" | "float16";
 	/** Attention implementation. `auto`: the fastest that is installed; `flash` is an error where no flash kernel can run. */
 	readonly attention: "auto" | "flash" | "sdpa" | "eager";
 	/** Most 336-pixel tiles a picture is cut into (`num_crops` of the image processor), besides the global view. */
@@ -825,6 +899,7 @@ export interface ResolvedPicturesSpec {
 /** What is trained. */
 export type ResolvedMethod =
 	| ResolvedLoraMethod
+	| ResolvedQloraMethod
 	| ResolvedFullMethod;
 
 /** Low-rank adapters (PEFT); everything else stays as it is. */
@@ -842,6 +917,35 @@ export interface ResolvedLoraMethod {
 	readonly dora: boolean;
 	/** Scale by alpha / sqrt(rank) (PEFT's `use_rslora`). */
 	readonly rslora: boolean;
+	/** Biases that are trained too (PEFT's `bias`): none, all of the model, or those of modules with an adapter. */
+	readonly bias: "none" | "all" | "lora_only";
+	/** Modules that are trained whole and saved beside the adapters (PEFT's `modules_to_save`), by their names or last parts. */
+	readonly modulesToSave: readonly string[];
+}
+
+/** Low-rank adapters on a decoder whose weights are held in 4 bits (bitsandbytes; needs a CUDA GPU). */
+export interface ResolvedQloraMethod {
+	readonly kind: "qlora";
+	/** Rank of the adapters (PEFT's `r`). */
+	readonly rank: number;
+	/** Scale of the adapters (PEFT's `lora_alpha`). */
+	readonly alpha: number;
+	/** Dropout before the adapters (PEFT's `lora_dropout`). */
+	readonly dropout: number;
+	/** Modules that get an adapter: a preset, a regular expression for whole names, or names as PEFT matches them, whole or by their last parts. `article` is what the well-known airplane recipe really trains. */
+	readonly targetModules: "language" | "language+projector" | "language+projector+vision" | "article" | (string & {}) | readonly string[];
+	/** Weight-decomposed adapters (PEFT's `use_dora`). */
+	readonly dora: boolean;
+	/** Scale by alpha / sqrt(rank) (PEFT's `use_rslora`). */
+	readonly rslora: boolean;
+	/** Biases that are trained too (PEFT's `bias`): none, all of the model, or those of modules with an adapter. */
+	readonly bias: "none" | "all" | "lora_only";
+	/** Modules that are trained whole and saved beside the adapters (PEFT's `modules_to_save`), by their names or last parts. */
+	readonly modulesToSave: readonly string[];
+	/** How four bits are read (bitsandbytes' `bnb_4bit_quant_type`): levels of a normal distribution, or a small float. */
+	readonly quantType: "nf4" | "fp4";
+	/** Quantize the scales too (bitsandbytes' `bnb_4bit_use_double_quant`). */
+	readonly doubleQuant: boolean;
 }
 
 /** Every weight is trained, but for those of the vision tower that are never used. */
@@ -855,22 +959,60 @@ export interface ResolvedTrainingSpec {
 	readonly epochs: number;
 	/** Stop after this many optimizer steps, if that comes first. */
 	readonly maxSteps: number | null;
-	/** Examples in one micro-batch. */
+	/** Examples in one micro-batch; with `gradientAccumulationSteps` it says how many an optimizer step takes. */
 	readonly batchSize: number;
-	/** Micro-batches in one optimizer step; the loss is the mean over all their answer tokens. */
+	/** Micro-batches in one optimizer step. */
 	readonly gradientAccumulationSteps: number;
-	/** Peak learning rate of AdamW. */
+	/** Compute several micro-batches of a step as one: the same gradients, sooner. `auto`: as many as fit into memory; true: all; false: none. */
+	readonly combineMicroBatches: "auto" | true | false;
+	/** What the loss of a step is: the mean over its answer tokens, or the mean of its examples' means. */
+	readonly lossReduction: "tokens" | "examples";
+	/** Optimizer: `adamw` is torch's, fused; those in 8 bits, paged ones and Lion are of bitsandbytes and need a CUDA GPU; Adafactor is of transformers, with the learning rate it is given. */
+	readonly optimizer: "adamw" | "adamw_8bit" | "paged_adamw_8bit" | "paged_adamw_32bit" | "lion_32bit" | "lion_8bit" | "adafactor" | "adagrad" | "nadam" | "radam" | "rmsprop" | "sgd";
+	/** Decay of Adam's mean of gradients. */
+	readonly adamBeta1: number;
+	/** Decay of Adam's mean of squared gradients. */
+	readonly adamBeta2: number;
+	/** Added to Adam's divisor. */
+	readonly adamEpsilon: number;
+	/** Peak learning rate. */
 	readonly learningRate: number;
-	/** Learning rate after warm-up: held, or brought to zero by the last step. */
-	readonly schedule: "constant" | "linear" | "cosine";
+	/** Other peak learning rates for parts of the model. */
+	readonly learningRates: ResolvedLearningRatesSpec;
+	/** Learning rate after warm-up, by transformers' names. `constant` warms up too, and is then held. */
+	readonly schedule: "constant" | "constant_with_warmup" | "linear" | "cosine" | "cosine_with_restarts" | "cosine_with_min_lr" | "cosine_warmup_with_min_lr" | "polynomial" | "inverse_sqrt" | "warmup_stable_decay" | "reduce_lr_on_plateau" | "greedy";
+	/** Arguments of the schedule, by transformers' names (its `lr_scheduler_kwargs`): `num_cycles`, `min_lr_rate`, `power`, `num_decay_steps` and the like. */
+	readonly scheduleArguments: Readonly<Record<string, number>>;
 	/** Share of all steps over which the learning rate rises from zero. */
 	readonly warmupRatio: number;
-	/** Decoupled weight decay of AdamW. */
+	/** Steps of warm-up, in place of `warmupRatio`. */
+	readonly warmupSteps: number | null;
+	/** Weight decay; norms, biases and other vectors have none. */
 	readonly weightDecay: number;
 	/** Gradients are scaled down to this norm. */
 	readonly maxGradNorm: number;
-	/** Recompute activations in the backward pass: less memory, more time. */
-	readonly gradientCheckpointing: boolean;
+	/** A step whose loss or gradients are not finite is left out and counted, or ends the run. */
+	readonly onNonFinite: "skip" | "stop";
+	/** Steps whose losses are read from the device at once; each is told all the same. */
+	readonly loggingSteps: number;
+	/** Recompute activations in the backward pass: less memory, more time. `auto`: only where they do not fit. */
+	readonly gradientCheckpointing: "auto" | true | false;
+	/** Encode each picture once and keep the result for all epochs and evaluations. `auto`: unless the vision tower or the projector is trained. */
+	readonly cacheImageFeatures: "auto" | true | false;
+	/** Compute logits and loss at the positions of answers only. `auto`: yes. */
+	readonly answerRowsOnly: "auto" | true | false;
+	/** Compute under torch's autocast. `auto`: only where trained weights are held in float32 and computed with in fewer bits; adapters then cast themselves. */
+	readonly autocast: "auto" | true | false;
+}
+
+/** Other peak learning rates for parts of the model. */
+export interface ResolvedLearningRatesSpec {
+	/** Peak learning rate in the decoder; null: `learningRate`. */
+	readonly language: number | null;
+	/** Peak learning rate in the projector; null: `learningRate`. */
+	readonly projector: number | null;
+	/** Peak learning rate in the vision tower; null: `learningRate`. */
+	readonly vision: number | null;
 }
 
 /** How the model is judged while it trains and at the end. */

@@ -2,6 +2,7 @@
 import { SingleBar } from "cli-progress";
 import { titleOf } from "../report/charts.js";
 import type {
+	CheckpointEvent,
 	RunEvent,
 	ScoreEvent,
 	StageEvent,
@@ -54,7 +55,8 @@ class Narrator {
 	readonly #metric: string;
 	#totalSteps = 0;
 	#score = "";
-	#trainingSince: number | undefined;
+	/** Where the first step seen began. */
+	#start: { readonly step: number; readonly time: number } | undefined;
 
 	constructor(metric: string) {
 		this.#metric = metric;
@@ -69,6 +71,8 @@ class Narrator {
 				return this.#tellStage(event);
 			case "step":
 				return this.#tellStep(event);
+			case "checkpoint":
+				return this.#tellCheckpoint(event);
 			case "score":
 				return this.#tellScore(event);
 			case "warning":
@@ -92,8 +96,12 @@ class Narrator {
 	}
 
 	#tellStep(event: StepEvent): Status {
-		this.#trainingSince ??= event.time - 1000 / event.examplesPerSecond;
-		const perStep = (event.time - this.#trainingSince) / event.step;
+		this.#start ??= {
+			step: event.step - 1,
+			time: event.time - 1000 / event.examplesPerSecond,
+		};
+		const perStep =
+			(event.time - this.#start.time) / (event.step - this.#start.step);
 		const left = ((this.#totalSteps - event.step) * perStep) / 1000;
 		return {
 			title: "train",
@@ -109,6 +117,12 @@ class Narrator {
 				.filter(Boolean)
 				.join("  "),
 		};
+	}
+
+	#tellCheckpoint({ state, step }: CheckpointEvent): string | undefined {
+		if (state !== "loaded") return undefined;
+		this.#start = undefined;
+		return `goes on after step ${step}`;
 	}
 
 	#tellScore(event: ScoreEvent): string {

@@ -1,6 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { SpecError } from "../../sdk/errors.js";
+import { airplanesSpec, boeings } from "../../sdk/recipes/airplanes.js";
 import { hashSpec } from "../../sdk/spec/hash.js";
 import { resolveSpec } from "../../sdk/spec/resolve.js";
 import type { Spec } from "../../sdk/spec/spec.generated.js";
@@ -30,6 +31,8 @@ test("a minimal spec gets every default", () => {
 		targetModules: "language",
 		dora: false,
 		rslora: false,
+		bias: "none",
+		modulesToSave: [],
 	});
 	assert.equal(spec.data.validation, { kind: "none" });
 	assert.is(spec.training.learningRate, 1e-4);
@@ -202,6 +205,87 @@ test("undefined counts as left out; what JSON cannot carry is named", () => {
 		assert.is(issues[0]?.path, path);
 		assert.match(issues[0]?.reason ?? "", reason);
 	}
+});
+
+test("settings of the recipe that cannot work together are told", () => {
+	const cases: [object, string, RegExp][] = [
+		[{ compute: cpu, method: { kind: "qlora" } }, "method.kind", /CUDA/],
+		[
+			{ compute: cpu, training: { optimizer: "adamw_8bit" } },
+			"training.optimizer",
+			/CUDA/,
+		],
+		[
+			{
+				training: {
+					schedule: "cosine",
+					scheduleArguments: { num_cycels: 2 },
+				},
+			},
+			"training.scheduleArguments.num_cycels",
+			/no argument/,
+		],
+		[
+			{ training: { schedule: "warmup_stable_decay" } },
+			"training.scheduleArguments",
+			/lacks/,
+		],
+		[
+			{ training: { schedule: "greedy", warmupSteps: 3 } },
+			"training.warmupSteps",
+			/no warm-up/,
+		],
+		[
+			{ training: { schedule: "reduce_lr_on_plateau" } },
+			"training.schedule",
+			/validation/,
+		],
+		[
+			{ training: { warmupSteps: 3, warmupRatio: 0.2 } },
+			"training.warmupRatio",
+			/contradicts/,
+		],
+		[
+			{
+				training: { cacheImageFeatures: true },
+				method: { kind: "full" },
+			},
+			"training.cacheImageFeatures",
+			/trains what makes them/,
+		],
+		[
+			{
+				model: { nameOrPath: "x", dtype: "float16" },
+				training: { autocast: false },
+				method: { kind: "full" },
+			},
+			"training.autocast",
+			/loss scaling/,
+		],
+	];
+	for (const [change, path, reason] of cases) {
+		const { issues } = problemsOf({ ...minimal, ...change });
+		const found = issues.find((one) => one.path === path);
+		assert.match(found?.reason ?? "", reason, path);
+	}
+});
+
+const cpu = { kind: "local", device: "cpu" };
+
+test("the recipe differs from a short spec in data, name and reading losses", () => {
+	const recipe = resolveSpec(airplanesSpec());
+	const short = resolveSpec({
+		model: { nameOrPath: "microsoft/Phi-3-vision-128k-instruct" },
+		data: { ...boeings, prompt: recipe.data.prompt },
+	});
+	assert.equal(
+		{
+			...recipe,
+			name: null,
+			training: { ...recipe.training, loggingSteps: 1 },
+		},
+		short,
+	);
 });
 
 test("$schema is allowed and ignored", () => {

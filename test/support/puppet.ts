@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { OwnMetric } from "../../sdk/metrics/index.js";
 import { type FinetuneRun, startRun } from "../../sdk/run/run.js";
+import { readUnfinished } from "../../sdk/run/unfinished.js";
 import { resolveSpec } from "../../sdk/spec/resolve.js";
 import { temporaryFolder } from "./folders.js";
 import { testPython } from "./python.js";
@@ -21,6 +22,7 @@ export interface Plan {
 	readonly crashAt?: number;
 	readonly printLine?: string;
 	readonly foreignEvent?: boolean;
+	readonly load?: number;
 }
 
 export interface PuppetOptions {
@@ -76,6 +78,31 @@ export function puppetRun(
 			runId: "puppet-run",
 			spec,
 			folder,
+			python: testPython,
+			wheels: undefined,
+			metrics,
+			startTimeoutMs,
+			graceMs,
+			program: { ...puppetProgram, module },
+		},
+		signal,
+	);
+}
+
+/** What `resume` does, with a puppet as the worker. */
+export function resumePuppet(
+	runFolder: string,
+	{
+		signal,
+		metrics = {},
+		graceMs = 3_000,
+		startTimeoutMs = 20_000,
+		module = "puppet",
+	}: Omit<PuppetOptions, "metric" | "keep" | "folder"> = {},
+): FinetuneRun {
+	return startRun(
+		{
+			...readUnfinished(runFolder, metrics),
 			python: testPython,
 			wheels: undefined,
 			metrics,

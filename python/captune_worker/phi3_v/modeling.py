@@ -14,6 +14,7 @@ from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import capture_outputs
 
 from .configuration import Phi3VConfig
+from .decoder import Phi3VAttention, Phi3VDecoderLayer, Phi3VRMSNorm
 from .placeholders import fill_placeholders
 from .rotary import (
     Phi3VRotaryEmbedding,
@@ -29,8 +30,12 @@ class Phi3VPreTrainedModel(Phi3PreTrainedModel):
 
     config_class = Phi3VConfig
     input_modalities = ("image", "text")
+    _can_record_outputs: ClassVar = {
+        "hidden_states": Phi3VDecoderLayer,
+        "attentions": Phi3VAttention,
+    }
     # The image embedding joins bare parameters with its tower's output: on one device.
-    _no_split_modules: ClassVar = ["Phi3DecoderLayer", "Phi3VImageEmbedding"]
+    _no_split_modules: ClassVar = ["Phi3VDecoderLayer", "Phi3VImageEmbedding"]
     # Old fine-tunes stored rope's frequencies, which are computed here.
     _keys_to_ignore_on_load_unexpected: ClassVar = [r"rotary_emb\.inv_freq"]
     # Image counts and the rope regime are read back from the device.
@@ -50,6 +55,11 @@ class Phi3VModel(Phi3VPreTrainedModel, Phi3Model):
 
     def __init__(self, config: Phi3VConfig) -> None:
         super().__init__(config)
+        self.layers = nn.ModuleList(
+            Phi3VDecoderLayer(config, index)
+            for index in range(config.num_hidden_layers)
+        )
+        self.norm = Phi3VRMSNorm(config.hidden_size, config.rms_norm_eps)
         self.rotary_emb = Phi3VRotaryEmbedding(config)
         self.vision_embed_tokens = Phi3VImageEmbedding(config)
         self.post_init()
@@ -131,15 +141,17 @@ class Phi3VModel(Phi3VPreTrainedModel, Phi3Model):
         long_rows = self._long_rows(
             hidden, past, attention_mask, position_ids, row_lengths
         )
-        if position_ids is None:
-            position_ids = self._positions(hidden, past, attention_mask)
         causal_mask = create_causal_mask(
             config=self.config,
             inputs_embeds=hidden,
             attention_mask=attention_mask,
             past_key_values=past_key_values,
+            # Only where they are the caller's: looking for packed rows waits for the
+            # device, and positions made here know of none.
             position_ids=position_ids,
         )
+        if position_ids is None:
+            position_ids = self._positions(hidden, past, attention_mask)
         position_embeddings = self.rotary_emb(hidden, position_ids, long_rows)
         for layer in self.layers:
             hidden = layer(

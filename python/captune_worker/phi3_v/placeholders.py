@@ -49,16 +49,20 @@ def fill_placeholders(
     """Embed ``input_ids`` [batch, length] with images: [batch, length, hidden].
 
     ``image_features`` is one tensor [visual tokens, hidden] per image, in the order in
-    which images appear, row by row. No argument is changed. Raises ``ValueError`` when
-    images and placeholders do not fit.
+    which images appear, row by row. No argument is changed. With ``input_ids`` on the
+    CPU nothing is read back from the device. Raises ``ValueError`` when images and
+    placeholders do not fit.
     """
     mask = placeholder_mask(input_ids, image_token_id)
     counts = mask.sum(-1).tolist()
     images_per_row(counts, [len(features) for features in image_features])
     # Any valid id serves there: its embedding is overwritten and gets no gradient from
     # it.
-    embeddings = embed_tokens(input_ids.masked_fill(mask, 0))
+    device = next(embed_tokens.parameters()).device
+    ids = input_ids.masked_fill(mask, 0).to(device, non_blocking=True)
+    embeddings = embed_tokens(ids)
     if not image_features:
         return embeddings
     rows = torch.cat([features.to(embeddings) for features in image_features])
+    mask = mask.to(device, non_blocking=True)
     return embeddings.masked_scatter(mask[..., None], rows)

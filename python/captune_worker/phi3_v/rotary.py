@@ -92,7 +92,7 @@ def real_lengths(
                 f"row_lengths must have the shape ({batch},), not "
                 f"{tuple(row_lengths.shape)}."
             )
-        return row_lengths.to(device)
+        return row_lengths.to(device, non_blocking=True)
     if mask_tells:
         return (attention_mask != 0).sum(-1).to(device)
     if position_ids is not None:

@@ -264,4 +264,4 @@ def test_every_attention_goes_through_the_librarys_table() -> None:
     batch = collate(draw_rows(model, 6), lengths="row_lengths")
     torch.testing.assert_close(model(**batch).logits, plain(**batch).logits)
     # All but CLIP's last block, and every decoder layer.
-    assert seen == [("CLIPAttention", True)] * 2 + [("Phi3Attention", True)] * 2
+    assert seen == [("CLIPAttention", True)] * 2 + [("Phi3VAttention", True)] * 2

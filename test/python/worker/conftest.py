@@ -96,7 +96,11 @@ def plain_spec(checkpoint: Path, rows: Path) -> dict[str, Any]:
     plain["data"]["train"] = source("jsonl", path=str(rows))
     plain["method"]["dropout"] = 0
     plain["training"].update(
-        maxSteps=2, batchSize=6, gradientAccumulationSteps=1, warmupRatio=0
+        maxSteps=2,
+        batchSize=6,
+        gradientAccumulationSteps=1,
+        warmupRatio=0,
+        gradientCheckpointing="auto",
     )
     plain["evaluation"].update(scoreTimeoutMs=0, maxNewTokens=8)
     return plain
@@ -106,17 +110,27 @@ def plain_spec(checkpoint: Path, rows: Path) -> dict[str, Any]:
 def conduct(tmp_path: Path) -> Conduct:
     """Conducts a resolved spec in this process, with a journal and no link."""
 
-    def run(plain: dict[str, Any]) -> Conducted:
-        folder = tmp_path / f"run-{len(list(tmp_path.iterdir()))}"
-        folder.mkdir()
-        journal = Journal(folder / "worker.jsonl")
+    def run(
+        plain: dict[str, Any],
+        folder: Path | None = None,
+        scored: list[int] | None = None,
+    ) -> Conducted:
+        """``folder`` and ``scored`` resume a run."""
+        if folder is None:
+            folder = tmp_path / f"run-{len(list(tmp_path.iterdir()))}"
+            folder.mkdir()
+        log = folder / "worker.jsonl"
+        before = len(log.read_text().splitlines()) if log.exists() else 0
+        journal = Journal(log)
         report = Report("run", 1, journal, lambda: None)
         control = Control(queue.Queue())
-        outcome = session.conduct(
-            spec.parse(plain), folder, tmp_path / "cache", report, control
-        )
-        journal.close()
-        lines = (folder / "worker.jsonl").read_text().splitlines()
+        try:
+            outcome = session.conduct(
+                spec.parse(plain), folder, tmp_path / "cache", report, control, scored
+            )
+        finally:
+            journal.close()
+        lines = log.read_text().splitlines()[before:]
         return Conducted(folder, [json.loads(line) for line in lines], outcome)
 
     return run

@@ -23,12 +23,13 @@ def test_a_folder_appears_complete_or_not_at_all(tmp_path: Path) -> None:
         checkpoint.write_folder(target, fails)
     assert not target.exists()
     size = checkpoint.write_folder(target, lambda one: (one / "a").write_text("abc"))
-    assert size == 3
+    manifest = (target / checkpoint.MANIFEST).stat().st_size
+    assert size == 3 + manifest
     with pytest.raises(OSError, match="No space"):
         checkpoint.write_folder(target, fails)
     assert (target / "a").read_text() == "abc"
     checkpoint.write_folder(target, lambda one: (one / "b").write_text("new"))
-    assert [one.name for one in target.iterdir()] == ["b"]
+    assert {one.name for one in target.iterdir()} == {"b", checkpoint.MANIFEST}
     assert [one.name for one in tmp_path.iterdir()] == ["step-000001"]
 
 
@@ -44,7 +45,7 @@ def test_the_best_checkpoint_is_what_is_kept(
     plain_spec["evaluation"].update(everySteps=2, maxNewTokens=4)
     monkeypatch.setattr(
         "captune_worker.control.Control.decision",
-        lambda self, step, timeout_ms: Decision(best=2, stop=False),
+        lambda self, step, timeout_ms: Decision(best=2, value=None, stop=False),
     )
     run = conduct(plain_spec)
     assert run.outcome.kept_step == 2

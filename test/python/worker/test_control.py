@@ -5,7 +5,7 @@ import threading
 import time
 
 import pytest
-from captune_worker.control import Control, Decision
+from captune_worker.control import Control, Decision, Start
 from captune_worker.errors import Abandoned, Canceled
 
 
@@ -24,6 +24,7 @@ def decision(step: int, prune: tuple[int, ...] = ()) -> dict:
         "type": "decision",
         "step": step,
         "best": 4,
+        "value": 0.5,
         "prune": list(prune),
         "stop": False,
     }
@@ -44,7 +45,7 @@ def test_nothing_is_wanted_twice(control: Control, inbox: queue.Queue) -> None:
 
 def test_a_decision_is_waited_for(control: Control, inbox: queue.Queue) -> None:
     threading.Timer(0.3, lambda: inbox.put(decision(1, prune=(1,)))).start()
-    assert control.decision(1, 5_000) == Decision(best=4, stop=False)
+    assert control.decision(1, 5_000) == Decision(best=4, value=0.5, stop=False)
     assert control.at_boundary().prune == [1]
 
 
@@ -53,7 +54,7 @@ def test_a_decision_for_another_checkpoint_is_kept_for_it(
 ) -> None:
     inbox.put(decision(2))
     assert control.decision(1, 50) is None
-    assert control.decision(2, 0) == Decision(best=4, stop=False)
+    assert control.decision(2, 0) == Decision(best=4, value=0.5, stop=False)
 
 
 def test_a_deadline_is_kept(control: Control) -> None:
@@ -89,6 +90,11 @@ def test_the_links_failure_reaches_training(
 
 def test_messages_before_the_start_count(control: Control, inbox: queue.Queue) -> None:
     inbox.put({"type": "stop"})
-    inbox.put({"type": "start", "spec": {"name": "x"}})
-    assert control.wait_for_start() == {"name": "x"}
+    inbox.put({"type": "start", "spec": {"name": "x"}, "resume": None})
+    assert control.wait_for_start() == Start(spec={"name": "x"}, scored=None)
     assert control.at_boundary().stop
+
+
+def test_a_start_can_be_a_resumption(control: Control, inbox: queue.Queue) -> None:
+    inbox.put({"type": "start", "spec": {}, "resume": {"scored": [2, 4]}})
+    assert control.wait_for_start() == Start(spec={}, scored=[2, 4])

@@ -37,6 +37,39 @@ def test_the_file_is_json_lines_and_complete(tmp_path: Path) -> None:
     log.close()
 
 
+@pytest.mark.parametrize("torn", [b"", b'{"type":"wa', b"x" * 50])
+@pytest.mark.parametrize("tail", [4, 64 * 1024])
+def test_every_attempt_numbers_its_own(
+    tmp_path: Path, monkeypatch, torn: bytes, tail: int
+) -> None:
+    monkeypatch.setattr(journal, "RECENT_EVENTS", 2)
+    monkeypatch.setattr(journal, "TAIL_BYTES", tail)
+    path = tmp_path / "worker.jsonl"
+    first = journal.Journal(path)
+    for seq in (1, 2, 3):
+        first.append(warning(seq))
+    first.close()
+    before = path.read_bytes()
+    path.write_bytes(before + torn)
+    second = journal.Journal(path)
+    assert second.last == 0
+    assert path.read_bytes() == before
+    for seq in range(1, 8):
+        second.append(warning(seq))
+    assert path.read_bytes().startswith(before)
+    read = [msgspec.msgpack.decode(one) for one in second.read(1, 9)]
+    assert [one["seq"] for one in read] == list(range(1, 8))
+    assert second.read(2, 2) == second.read(1, 3)[1:]
+
+
+def test_a_file_of_one_torn_line_becomes_empty(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(journal, "TAIL_BYTES", 4)
+    path = tmp_path / "worker.jsonl"
+    path.write_bytes(b'{"type":"warning"')
+    journal.Journal(path)
+    assert path.read_bytes() == b""
+
+
 def test_short_writes_are_continued(tmp_path: Path, monkeypatch) -> None:
     real = journal.os.write
     monkeypatch.setattr(journal.os, "write", lambda fd, data: real(fd, data[:7]))

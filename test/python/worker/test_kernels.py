@@ -83,7 +83,7 @@ def test_looking_changes_no_number(
     looked = conduct(plain_spec)
     monkeypatch.setattr(
         "captune_worker.train.Trainer.watch_attention",
-        lambda self: setattr(self.kernels, "training", "unseen"),
+        lambda self: setattr(self._kernels, "training", "unseen"),
     )
     blind = conduct(plain_spec)
     for one, two in zip(looked.of("step"), blind.of("step"), strict=True):
