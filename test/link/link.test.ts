@@ -131,7 +131,7 @@ pythonTest(
 			{ steps: 4_000, stepMs: 1 },
 			proxy.endpoint,
 		);
-		link.send({ type: "start", spec: { name: null } });
+		link.send({ type: "start", spec: { name: null }, resume: null });
 		let isOver = false;
 		void worker.exited.then(() => {
 			isOver = true;
@@ -169,7 +169,7 @@ pythonTest(
 			{ steps: 100_000, stepMs: 2 },
 			proxy.endpoint,
 		);
-		link.send({ type: "start", spec: { name: null } });
+		link.send({ type: "start", spec: { name: null }, resume: null });
 		const asked = Array.from({ length: 40 }, (_, index) => `request-${index}`);
 		for (const [index, requestId] of asked.entries()) {
 			link.send({ type: "tensorStatistics", requestId, pattern: "" });
