@@ -47,6 +47,8 @@ export {
 	type CorpusScore,
 	exactMatch,
 	MetricError,
+	type OwnCorpusMetric,
+	type OwnExampleMetric,
 	type OwnMetric,
 	type RougeScore,
 	type RougeType,

@@ -249,11 +249,17 @@ class Best(Section, tag=False):
     direction: Literal["max", "min"]
 
 
+class EarlyStopping(Section, tag=False):
+    patience: int
+    threshold: float
+
+
 class Evaluation(Section):
     every_steps: int
     max_examples: int | None
     batch_size: int
     shuffled_images: bool
+    early_stopping: EarlyStopping | None
     score_timeout_ms: int
     metrics: list[str]
     best: Best

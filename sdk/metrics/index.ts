@@ -4,6 +4,8 @@ export { bestConstantAnswer, type ConstantAnswer } from "./constant.js";
 export {
 	type CorpusOptions,
 	type CorpusScore,
+	type OwnCorpusMetric,
+	type OwnExampleMetric,
 	type OwnMetric,
 	scoreCorpus,
 	type TextExample,

@@ -3,6 +3,7 @@ import type { OwnMetric } from "../metrics/index.js";
 import type { ResolvedSpec } from "../spec/spec.generated.js";
 import { CheckpointBook } from "./checkpoints.js";
 import type { ControlMessage } from "./control.generated.js";
+import { endsEarly } from "./early-stopping.js";
 import type {
 	EndEvent,
 	EvaluationEvent,
@@ -100,7 +101,10 @@ export class Director {
 	/** What the run came to, but for what only its session knows. */
 	result(
 		end: EndEvent,
-	): Pick<FinetuneResult, "steps" | "best" | "validation" | "test"> {
+	): Pick<
+		FinetuneResult,
+		"steps" | "endedEarly" | "best" | "validation" | "test"
+	> {
 		const { best } = this.#book;
 		const { metric } = this.#spec.evaluation.best;
 		const resultOf = (split: "validation" | "test") =>
@@ -112,6 +116,7 @@ export class Director {
 			);
 		return {
 			steps: end.steps,
+			endedEarly: this.#scores.some(({ ends }) => ends),
 			best: best && best.step === end.keptStep ? { ...best, metric } : null,
 			validation: resultOf("validation"),
 			test: resultOf("test"),
@@ -170,8 +175,18 @@ export class Director {
 			...scores,
 			best: this.#book.best ?? null,
 			isBest,
+			ends: isCandidate && this.#endsEarly(this.#valueOf(scores.values)),
 		});
 		this.#scores.push(said as ScoreEvent);
+	}
+
+	/** By the scores so far, and one more where there is one. */
+	#endsEarly(...next: (number | null)[]): boolean {
+		const { earlyStopping, best } = this.#spec.evaluation;
+		const values = this.#scores
+			.filter(isOfCheckpoint)
+			.map((score) => this.#valueOf(score.values));
+		return endsEarly([...values, ...next], earlyStopping, best.direction);
 	}
 
 	/** What checkpoints are compared by. */
@@ -192,7 +207,7 @@ export class Director {
 			best: this.#book.best?.step ?? null,
 			value: this.#book.scoreOf(step) ?? null,
 			prune: this.#book.prune(),
-			stop,
+			stop: stop || this.#endsEarly(),
 		});
 	}
 }

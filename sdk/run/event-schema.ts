@@ -326,6 +326,9 @@ const score = event("ScoreEvent", "score", "TypeScript scored an evaluation.", {
 		type: ["object", "null"],
 	},
 	isBest: boolean("Is it this one?"),
+	ends: boolean(
+		"Does training end with it, because `evaluation.earlyStopping` says so?",
+	),
 });
 
 const checkpoint = event(

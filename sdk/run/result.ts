@@ -32,6 +32,8 @@ export interface FinetuneResult {
 	readonly specHash: string;
 	/** Optimizer steps that were made. */
 	readonly steps: number;
+	/** Did training end before its last step because `evaluation.earlyStopping` said so? */
+	readonly endedEarly: boolean;
 	/** The checkpoint that `adapter` is; null where none was scored and the last one was kept. */
 	readonly best: (BestCheckpoint & { readonly metric: string }) | null;
 	readonly validation: SplitResult | null;

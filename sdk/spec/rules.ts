@@ -283,6 +283,20 @@ const scheduleHearsScores: Rule = {
 			: undefined,
 };
 
+const earlyStoppingHearsScores: Rule = {
+	reads: ["evaluation", "data.validation"],
+	judge: ({ evaluation: { earlyStopping }, data }) =>
+		earlyStopping !== null && data.validation.kind === "none"
+			? {
+					path: "evaluation.earlyStopping",
+					value: earlyStopping,
+					reason:
+						"goes by the scores of the validation split, and there is none",
+					remedy: "Add data.validation, or leave it out.",
+				}
+			: undefined,
+};
+
 const oneWarmup: Rule = {
 	reads: ["training.warmupRatio", "training.warmupSteps"],
 	judge: ({ training }, { given }) =>
@@ -367,6 +381,7 @@ const rules: readonly Rule[] = [
 	scheduleHasArguments,
 	scheduleWarmsUp,
 	scheduleHearsScores,
+	earlyStoppingHearsScores,
 	oneWarmup,
 	changedPicturesAreNotKept,
 	halfIsNotFullyTrained,

@@ -657,6 +657,23 @@ const evaluationCommon = {
 		"Also score the finished model with the pictures dealt to other rows: how much of the score needs the picture.",
 		{ default: false },
 	),
+	earlyStopping: nullable(
+		section(
+			"EarlyStoppingSpec",
+			"End training once evaluations no longer get better (transformers' EarlyStoppingCallback); needs a validation split.",
+			{
+				patience: integer(
+					"So many evaluations in a row that are no better than the best one before end it.",
+					{ minimum: 1, default: 3 },
+				),
+				threshold: number("A gain counts where it is larger than this.", {
+					minimum: 0,
+					default: 0,
+				}),
+			},
+		),
+		{ default: null },
+	),
 	scoreTimeoutMs: integer(
 		"How long the worker waits at an evaluation for its score before it trains on.",
 		{ minimum: 0, default: 60_000 },

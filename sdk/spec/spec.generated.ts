@@ -525,6 +525,8 @@ export interface GenerateEvaluation {
 	readonly batchSize?: number;
 	/** Also score the finished model with the pictures dealt to other rows: how much of the score needs the picture. Default: false. */
 	readonly shuffledImages?: boolean;
+	/** End training once evaluations no longer get better (transformers' EarlyStoppingCallback); needs a validation split. Default: null. */
+	readonly earlyStopping?: EarlyStoppingSpec | null;
 	/** How long the worker waits at an evaluation for its score before it trains on. Default: 60000. */
 	readonly scoreTimeoutMs?: number;
 	/** Scores to compute: built-in ones, or names of your own in `finetune(spec, { metrics })`. */
@@ -535,6 +537,14 @@ export interface GenerateEvaluation {
 	readonly stemming?: boolean;
 	/** Longest answer, in tokens. Default: 64. */
 	readonly maxNewTokens?: number;
+}
+
+/** End training once evaluations no longer get better (transformers' EarlyStoppingCallback); needs a validation split. Default: null. */
+export interface EarlyStoppingSpec {
+	/** So many evaluations in a row that are no better than the best one before end it. Default: 3. */
+	readonly patience?: number;
+	/** A gain counts where it is larger than this. Default: 0. */
+	readonly threshold?: number;
 }
 
 /** How the best checkpoint is told. */
@@ -556,6 +566,8 @@ export interface TeacherForcedEvaluation {
 	readonly batchSize?: number;
 	/** Also score the finished model with the pictures dealt to other rows: how much of the score needs the picture. Default: false. */
 	readonly shuffledImages?: boolean;
+	/** End training once evaluations no longer get better (transformers' EarlyStoppingCallback); needs a validation split. Default: null. */
+	readonly earlyStopping?: EarlyStoppingSpec | null;
 	/** How long the worker waits at an evaluation for its score before it trains on. Default: 60000. */
 	readonly scoreTimeoutMs?: number;
 	/** Scores to compute. */
@@ -1031,6 +1043,8 @@ export interface ResolvedGenerateEvaluation {
 	readonly batchSize: number;
 	/** Also score the finished model with the pictures dealt to other rows: how much of the score needs the picture. */
 	readonly shuffledImages: boolean;
+	/** End training once evaluations no longer get better (transformers' EarlyStoppingCallback); needs a validation split. */
+	readonly earlyStopping: ResolvedEarlyStoppingSpec | null;
 	/** How long the worker waits at an evaluation for its score before it trains on. */
 	readonly scoreTimeoutMs: number;
 	/** Scores to compute: built-in ones, or names of your own in `finetune(spec, { metrics })`. */
@@ -1041,6 +1055,14 @@ export interface ResolvedGenerateEvaluation {
 	readonly stemming: boolean;
 	/** Longest answer, in tokens. */
 	readonly maxNewTokens: number;
+}
+
+/** End training once evaluations no longer get better (transformers' EarlyStoppingCallback); needs a validation split. */
+export interface ResolvedEarlyStoppingSpec {
+	/** So many evaluations in a row that are no better than the best one before end it. */
+	readonly patience: number;
+	/** A gain counts where it is larger than this. */
+	readonly threshold: number;
 }
 
 /** How the best checkpoint is told. */
@@ -1062,6 +1084,8 @@ export interface ResolvedTeacherForcedEvaluation {
 	readonly batchSize: number;
 	/** Also score the finished model with the pictures dealt to other rows: how much of the score needs the picture. */
 	readonly shuffledImages: boolean;
+	/** End training once evaluations no longer get better (transformers' EarlyStoppingCallback); needs a validation split. */
+	readonly earlyStopping: ResolvedEarlyStoppingSpec | null;
 	/** How long the worker waits at an evaluation for its score before it trains on. */
 	readonly scoreTimeoutMs: number;
 	/** Scores to compute. */

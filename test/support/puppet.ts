@@ -5,6 +5,7 @@ import type { OwnMetric } from "../../sdk/metrics/index.js";
 import { type FinetuneRun, startRun } from "../../sdk/run/run.js";
 import { readUnfinished } from "../../sdk/run/unfinished.js";
 import { resolveSpec } from "../../sdk/spec/resolve.js";
+import type { EarlyStoppingSpec } from "../../sdk/spec/spec.generated.js";
 import { temporaryFolder } from "./folders.js";
 import { testPython } from "./python.js";
 
@@ -30,6 +31,7 @@ export interface PuppetOptions {
 	readonly metrics?: Readonly<Record<string, OwnMetric>>;
 	readonly metric?: string;
 	readonly keep?: number;
+	readonly earlyStopping?: EarlyStoppingSpec;
 	readonly folder?: string;
 	readonly graceMs?: number;
 	readonly startTimeoutMs?: number;
@@ -44,6 +46,7 @@ export function puppetRun(
 		metrics = {},
 		metric = "rouge1",
 		keep = 1,
+		earlyStopping,
 		folder = join(temporaryFolder(), "run"),
 		graceMs = 3_000,
 		startTimeoutMs = 20_000,
@@ -66,6 +69,7 @@ export function puppetRun(
 							kind: "generate",
 							metrics: [metric],
 							best: { metric },
+							...(earlyStopping ? { earlyStopping } : {}),
 						} as const,
 					}
 				: {}),
@@ -98,7 +102,7 @@ export function resumePuppet(
 		graceMs = 3_000,
 		startTimeoutMs = 20_000,
 		module = "puppet",
-	}: Omit<PuppetOptions, "metric" | "keep" | "folder"> = {},
+	}: Omit<PuppetOptions, "metric" | "keep" | "earlyStopping" | "folder"> = {},
 ): FinetuneRun {
 	return startRun(
 		{
