@@ -487,16 +487,17 @@ def test_one_example_too_many_is_a_refusal(
     (problem,) = refused.value.issues
     assert problem.path == "model.imageCrops"
     assert "would fit" not in problem.remedy
-    longest = refused.value.data["longest"]
-    # With room for the activations of half a row, half a row is what would fit.
+    # With room for the activations of half the longest row, half of it would fit.
     monkeypatch.setattr(
         "captune_worker.resolution._example_bytes", lambda *_, **__: 1000.0
     )
     monkeypatch.setattr("captune_worker.resolution._room", lambda *_: 500.0)
+    plain_spec["data"]["train"]["limit"] = 1
     with pytest.raises(Refusal) as refused:
         conduct(plain_spec)
-    assert refused.value.data["fits"] == longest // 2
-    assert f"about {longest // 2}, which would fit" in refused.value.issues[0].remedy
+    half = refused.value.data["longest"] // 2
+    assert refused.value.data["fits"] == half
+    assert f"about {half}, which would fit" in refused.value.issues[0].remedy
 
 
 def limit_memory(
