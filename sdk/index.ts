@@ -13,6 +13,7 @@ export type {
 	MessagesRow,
 	RowInput,
 } from "./data/rows.js";
+export type { RowsOfSplits } from "./data/splits.js";
 export {
 	CallbackError,
 	CanceledError,
@@ -26,10 +27,13 @@ export {
 	WorkerError,
 } from "./errors.js";
 export {
-	finetune,
-	type RowsOfSplits,
-	type SpecOfRows,
-} from "./finetune.js";
+	type EvaluateOptions,
+	type EvaluationSettings,
+	type EvaluationSpec,
+	evaluate,
+	type RowsToEvaluate,
+} from "./evaluate.js";
+export { finetune, type SpecOfRows } from "./finetune.js";
 export {
 	type DeviceReport,
 	type EnvironmentReport,
@@ -73,9 +77,15 @@ export {
 } from "./recipes/airplanes.js";
 export { report } from "./report/report.js";
 export { resume } from "./resume.js";
+export type { EvaluationResult } from "./run/conclusion.js";
 export type * from "./run/event.generated.js";
 export type { FinetuneResult, SplitResult, SplitScores } from "./run/result.js";
-export type { FinetuneRun, RunState } from "./run/run.js";
+export type {
+	EvaluationRun,
+	FinetuneRun,
+	RunHandle,
+	RunState,
+} from "./run/run.js";
 export type { EventOf, EventType } from "./run/stream.js";
 export { hashSpec } from "./spec/hash.js";
 export {

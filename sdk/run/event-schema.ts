@@ -111,7 +111,9 @@ const resolved = event(
 		stepsPerEpoch: number(
 			"Optimizer steps in one pass; the last may be short.",
 		),
-		totalSteps: integer("Optimizer steps in the whole run.", { minimum: 1 }),
+		totalSteps: count(
+			"Optimizer steps in the whole run; 0 where nothing is trained.",
+		),
 		warmupSteps: count("Steps over which the learning rate rises."),
 		microBatchSize: integer("Examples that are computed at once.", {
 			minimum: 1,

@@ -212,6 +212,15 @@ const optionalSource = (description: string): JsonSchema =>
 		default: { kind: "none" },
 	});
 
+/** Rows to train on, where something is trained. */
+const optionalTrain = tagged(
+	"Source",
+	"Rows to train on; an evaluation needs them only where other splits are taken out of them.",
+	"kind",
+	[...sources, none],
+	{ default: { kind: "none" } },
+);
+
 const augmentation = tagged(
 	"Augmentation",
 	"A random change of a picture that leaves its size as it is.",
@@ -798,13 +807,28 @@ const fields: Fields = {
 
 const description = "What to fine-tune, on what, how, and how to judge it.";
 
+/** The same fields where nothing need be trained. */
+const evaluationFields: Fields = {
+	...fields,
+	data: section("DataSpec", data.description as string, {
+		...data.properties,
+		train: optionalTrain,
+	}),
+};
+
 /** The spec as the user writes it. */
 export const specSchema = section("Spec", description, {
 	$schema: derived(string("Ignored; lets an editor find the JSON Schema.")),
 	...fields,
 });
 
+/** The same for an evaluation by itself: rows to train on may be left out. */
+export const evaluationSpecSchema = section("Spec", description, {
+	$schema: derived(string("Ignored; lets an editor find the JSON Schema.")),
+	...evaluationFields,
+});
+
 /** The spec with every default filled: what the worker obeys. */
 export const resolvedSpecSchema = resolvedForm(
-	section("Spec", description, fields),
+	section("Spec", description, evaluationFields),
 );

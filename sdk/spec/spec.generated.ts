@@ -641,7 +641,7 @@ export interface ResolvedModelSpec {
 
 /** Pictures, prompts and answers. */
 export interface ResolvedDataSpec {
-	/** Rows to train on. */
+	/** Rows to train on; an evaluation needs them only where other splits are taken out of them. */
 	readonly train: ResolvedSource;
 	/** Rows to evaluate on while training. */
 	readonly validation: ResolvedOptionalSource;
@@ -663,7 +663,7 @@ export interface ResolvedDataSpec {
 	readonly pictures: ResolvedPicturesSpec;
 }
 
-/** Rows to train on. */
+/** Rows to train on; an evaluation needs them only where other splits are taken out of them. */
 export type ResolvedSource =
 	| ResolvedJsonLinesSource
 	| ResolvedJsonSource
@@ -672,7 +672,8 @@ export type ResolvedSource =
 	| ResolvedImageFolderSource
 	| ResolvedDatasetSource
 	| ResolvedRowsSource
-	| ResolvedAirplanesSource;
+	| ResolvedAirplanesSource
+	| ResolvedNoSource;
 
 /** A JSON Lines file, one row a line; picture paths are relative to the file's folder. */
 export interface ResolvedJsonLinesSource {
@@ -798,6 +799,11 @@ export interface ResolvedAirplanesSource {
 	readonly limit: number | null;
 }
 
+/** This split does not exist. */
+export interface ResolvedNoSource {
+	readonly kind: "none";
+}
+
 /** Rows to evaluate on while training. */
 export type ResolvedOptionalSource =
 	| ResolvedJsonLinesSource
@@ -818,11 +824,6 @@ export interface ResolvedSplitSource {
 	readonly fraction: number;
 	/** Seeds the choice. */
 	readonly seed: number;
-}
-
-/** This split does not exist. */
-export interface ResolvedNoSource {
-	readonly kind: "none";
 }
 
 /** Names of the columns that hold a row. */
