@@ -45,6 +45,12 @@ export type {
 	InstallProgress,
 } from "./launch/environment.js";
 export {
+	type LoadModelOptions,
+	type LoadProgress,
+	loadModel,
+	type ModelToLoad,
+} from "./load-model.js";
+export {
 	bestConstantAnswer,
 	type ConstantAnswer,
 	type CorpusOptions,
@@ -87,6 +93,17 @@ export type {
 	RunState,
 } from "./run/run.js";
 export type { EventOf, EventType } from "./run/stream.js";
+export type { Answer, AnswerPiece, GenerateCall } from "./serving/call.js";
+export type {
+	GenerateInput,
+	MessagesInput,
+	PromptInput,
+} from "./serving/inputs.js";
+export type {
+	GenerateOptions,
+	LoadedModel,
+	ModelFacts,
+} from "./serving/loaded-model.js";
 export { hashSpec } from "./spec/hash.js";
 export {
 	defineSpec,

@@ -67,6 +67,10 @@ class TrainedModel:
         if resolution.gradient_checkpointing:
             self.causal.gradient_checkpointing_enable({"use_reentrant": False})
 
+    def compute_in(self, dtype: torch.dtype | None) -> None:
+        """Computes from now on under autocast to that type; None: as weights are held."""
+        self._autocast_dtype = dtype
+
     @property
     def device(self) -> torch.device:
         return self.causal.device

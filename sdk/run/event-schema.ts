@@ -367,6 +367,24 @@ const gap = event(
 	},
 );
 
+/** What went wrong in a worker. */
+export const endError = section("EndError", "What went wrong.", {
+	code: string("Code of the error."),
+	message: string("One sentence."),
+	issues: list(
+		"Every problem found.",
+		section("EndIssue", "One problem.", {
+			path: string("Where."),
+			code: nullable(string("Code of a bad row.")),
+			value: anything("What was found there."),
+			reason: string("Why it cannot work."),
+			remedy: nullable(string("What to do.")),
+		}),
+	),
+	traceback: nullable(string("Python traceback.")),
+	data: anything("Facts for programs."),
+});
+
 const end = event("EndEvent", "end", "Nothing follows.", {
 	status: choice("How it ended.", [
 		"completed",
@@ -380,22 +398,7 @@ const end = event("EndEvent", "end", "Nothing follows.", {
 	),
 	keptStep: nullable(count("Step of the checkpoint that they are.")),
 	error: {
-		...section("EndError", "What went wrong.", {
-			code: string("Code of the error."),
-			message: string("One sentence."),
-			issues: list(
-				"Every problem found.",
-				section("EndIssue", "One problem.", {
-					path: string("Where."),
-					code: nullable(string("Code of a bad row.")),
-					value: anything("What was found there."),
-					reason: string("Why it cannot work."),
-					remedy: nullable(string("What to do.")),
-				}),
-			),
-			traceback: nullable(string("Python traceback.")),
-			data: anything("Facts for programs."),
-		}),
+		...endError,
 		type: ["object", "null"],
 	},
 });

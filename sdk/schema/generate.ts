@@ -3,7 +3,12 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { controlSchema } from "../run/control-schema.js";
-import { eventSchema } from "../run/event-schema.js";
+import { endError, eventSchema } from "../run/event-schema.js";
+import {
+	resolvedModel,
+	servingControlSchema,
+	servingEventSchema,
+} from "../serving/schema.js";
 import { resolvedSpecSchema, specSchema } from "../spec/schema.js";
 import type { JsonSchema } from "./fields.js";
 import { printTypes } from "./print-types.js";
@@ -17,6 +22,8 @@ export function generatedFiles(): ReadonlyMap<string, string> {
 		["schemas/resolved-spec.schema.json", printSchema(resolvedSpecSchema)],
 		["schemas/event.schema.json", printSchema(eventSchema)],
 		["schemas/control.schema.json", printSchema(controlSchema)],
+		["schemas/serving-control.schema.json", printSchema(servingControlSchema)],
+		["schemas/serving-event.schema.json", printSchema(servingEventSchema)],
 		[
 			"sdk/spec/spec.generated.ts",
 			printModule([
@@ -38,6 +45,20 @@ export function generatedFiles(): ReadonlyMap<string, string> {
 				printTypes(controlSchema, {
 					form: "resolved",
 					imported: new Map([[resolvedSpecSchema, "ResolvedSpec"]]),
+				}),
+			]),
+		],
+		[
+			"sdk/serving/messages.generated.ts",
+			printModule([
+				'import type { EndError } from "../run/event.generated.js";\nimport type { ResolvedModelSpec } from "../spec/spec.generated.js";\n',
+				printTypes(servingControlSchema, {
+					form: "resolved",
+					imported: new Map([[resolvedModel, "ResolvedModelSpec"]]),
+				}),
+				printTypes(servingEventSchema, {
+					form: "resolved",
+					imported: new Map([[endError, "EndError"]]),
 				}),
 			]),
 		],
