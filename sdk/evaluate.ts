@@ -12,6 +12,7 @@ import { makeRunId } from "./run/id.js";
 import { type EvaluationRun, startEvaluation } from "./run/run.js";
 import { findWeights } from "./run/weights.js";
 import {
+	defaultKinds,
 	type EvaluationSettings,
 	type EvaluationSpec,
 	resolveEvaluation,
@@ -77,7 +78,7 @@ export function evaluate(
 	const weights = typeof subject === "string" ? findWeights(subject) : null;
 	const resolved = resolveEvaluation(
 		withRows<EvaluationSpec | EvaluationSettings>(written, data, target),
-		weights?.known ?? {},
+		weights === null ? {} : { ...defaultKinds, ...weights.known },
 		{ metrics: Object.keys(session.metrics) },
 	);
 	return startEvaluation(

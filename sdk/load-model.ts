@@ -1,7 +1,7 @@
 // loadModel(): a model in a process of its own, to be asked as often as one likes.
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { InputError, type Issue, SpecError } from "./errors.js";
+import { CanceledError, InputError, type Issue, SpecError } from "./errors.js";
 import {
 	ensureEnvironment,
 	type InstallProgress,
@@ -10,14 +10,18 @@ import { type FinetuneOptions, processOptions } from "./options.js";
 import { readAdapter } from "./run/weights.js";
 import { compileJudge } from "./schema/judge.js";
 import { LoadedModel } from "./serving/loaded-model.js";
-import type { LoadMessage } from "./serving/messages.generated.js";
+import type {
+	LoadMessage,
+	LoadSettings,
+} from "./serving/messages.generated.js";
 import { ModelWorker } from "./serving/model-worker.js";
 import { loadSettingsSchema } from "./serving/schema.js";
 import { folderOrHubId } from "./spec/resolve.js";
 import type { ModelSpec } from "./spec/spec.generated.js";
 
 /** What is loaded. */
-export interface ModelToLoad {
+export interface ModelToLoad
+	extends Pick<LoadSettings, "device" | "maxPixels"> {
 	/**
 	 * Hub id, path of a folder in hub layout, or the `model` of a spec, which says crops, dtype and attention too. What
 	 * the adapter says it was made for, when left out.
@@ -27,10 +31,6 @@ export interface ModelToLoad {
 	readonly adapter?: string;
 	/** Folders of further adapters, by names of your own. */
 	readonly adapters?: Readonly<Record<string, string>>;
-	/** Default: `auto`, the first CUDA GPU, else the CPU. */
-	readonly device?: "auto" | "cpu" | "cuda";
-	/** Largest picture, in pixels. Default: 64,000,000. */
-	readonly maxPixels?: number;
 }
 
 /** Work that takes long before a model can be asked; bytes. */
@@ -74,6 +74,10 @@ export async function loadModel(
 		...(signal === undefined ? {} : { signal }),
 		onProgress: ({ doneBytes, totalBytes }: InstallProgress) =>
 			onProgress({ stage: "install", done: doneBytes, total: totalBytes }),
+	}).catch((error) => {
+		throw signal?.aborted
+			? new CanceledError(signal.reason, undefined, "Loading the model")
+			: error;
 	});
 	const { worker, ready } = await ModelWorker.start(message, {
 		python: environment.python,

@@ -62,7 +62,8 @@ def attach_adapter(
     """
     config = read_adapter(folder, path)
     config.inference_mode = False
-    if not config.use_dora:
+    is_quantized = getattr(causal, "is_quantized", False)
+    if not config.use_dora and not is_quantized:
         config._register_custom_module({nn.Linear: LeanLoraLinear})
     try:
         if peft is None:

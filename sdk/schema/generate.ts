@@ -5,11 +5,13 @@ import { fileURLToPath } from "node:url";
 import { controlSchema } from "../run/control-schema.js";
 import { endError, eventSchema } from "../run/event-schema.js";
 import {
+	generateSettingsSchema,
+	loadSettingsSchema,
 	resolvedModel,
 	servingControlSchema,
 	servingEventSchema,
 } from "../serving/schema.js";
-import { resolvedSpecSchema, specSchema } from "../spec/schema.js";
+import { modelSchema, resolvedSpecSchema, specSchema } from "../spec/schema.js";
 import type { JsonSchema } from "./fields.js";
 import { printTypes } from "./print-types.js";
 
@@ -51,11 +53,16 @@ export function generatedFiles(): ReadonlyMap<string, string> {
 		[
 			"sdk/serving/messages.generated.ts",
 			printModule([
-				'import type { EndError } from "../run/event.generated.js";\nimport type { ResolvedModelSpec } from "../spec/spec.generated.js";\n',
+				'import type { EndError } from "../run/event.generated.js";\nimport type { ModelSpec, ResolvedModelSpec } from "../spec/spec.generated.js";\n',
 				printTypes(servingControlSchema, {
 					form: "resolved",
 					imported: new Map([[resolvedModel, "ResolvedModelSpec"]]),
 				}),
+				printTypes(loadSettingsSchema, {
+					form: "input",
+					imported: new Map([[modelSchema, "ModelSpec"]]),
+				}),
+				printTypes(generateSettingsSchema, { form: "input" }),
 				printTypes(servingEventSchema, {
 					form: "resolved",
 					imported: new Map([[endError, "EndError"]]),

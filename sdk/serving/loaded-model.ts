@@ -5,25 +5,17 @@ import { type Issue, SpecError } from "../errors.js";
 import { compileJudge, type Judge, suggestion } from "../schema/judge.js";
 import type { GenerateCall } from "./call.js";
 import { checkInputs, type GenerateInput, toQuestions } from "./inputs.js";
-import type { ReadyMessage, Sampling } from "./messages.generated.js";
+import type {
+	GenerateSettings,
+	ReadyMessage,
+	Sampling,
+} from "./messages.generated.js";
 import type { ModelWorker } from "./model-worker.js";
 import { generateSettingsSchema } from "./schema.js";
 
-export interface GenerateOptions {
-	/** One of the model's `adapters`, or null for the base model. Default: the model's `adapter`. */
+export interface GenerateOptions extends GenerateSettings {
+	/** One of the model's `adapters`, or null for the base model; the model's `adapter` when left out. */
 	readonly adapter?: string | null;
-	/** Longest answer, in tokens. Default: 64. */
-	readonly maxNewTokens?: number;
-	/** Inputs answered at once. Default: 8. */
-	readonly batchSize?: number;
-	/** Draw tokens at this temperature. Default: null, always the likeliest one. */
-	readonly temperature?: number | null;
-	/** Draw from the likeliest tokens that have this probability together. Default: 1. */
-	readonly topP?: number;
-	/** Draw from so many of the likeliest tokens. Default: null, all. */
-	readonly topK?: number | null;
-	/** The same seed gives the same answers, however they are batched. Default: null, another one each time. */
-	readonly seed?: number | null;
 	/** Aborting cancels this call, and leaves the model as it is. */
 	readonly signal?: AbortSignal;
 }
@@ -117,14 +109,7 @@ export class LoadedModel implements AsyncDisposable {
 	}
 }
 
-interface Draft {
-	maxNewTokens: number;
-	batchSize: number;
-	temperature: number | null;
-	topP: number;
-	topK: number | null;
-	seed: number | null;
-}
+type Draft = Required<GenerateSettings>;
 
 let compiled: Judge | undefined;
 

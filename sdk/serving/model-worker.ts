@@ -3,12 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import {
-	CanceledError,
-	type CaptuneError,
-	InputError,
-	WorkerError,
-} from "../errors.js";
+import { CanceledError, InputError, WorkerError } from "../errors.js";
 import { cacheFolder, workerCode } from "../launch/paths.js";
 import {
 	startWorker,
@@ -58,7 +53,7 @@ export class ModelWorker {
 	#numberOfCalls = 0;
 	#isGreeted = false;
 	/** Why nothing can be asked any more. */
-	#ending: CaptuneError | undefined;
+	#ending: unknown;
 	#closed: Promise<void> | undefined;
 	#onReady: (ready: ReadyMessage) => void = () => {};
 	#onFailure: (error: unknown) => void = () => {};
@@ -76,7 +71,8 @@ export class ModelWorker {
 		try {
 			return { worker, ready: await worker.#load(load) };
 		} catch (error) {
-			await worker.close();
+			// Nothing is lost that could not be loaded again.
+			await worker.#close(0);
 			throw error;
 		}
 	}
@@ -123,7 +119,11 @@ export class ModelWorker {
 
 	/** Ends the process; calls that are not answered are canceled. */
 	close(): Promise<void> {
-		this.#closed ??= this.#end();
+		return this.#close(this.#options.graceMs);
+	}
+
+	#close(graceMs: number): Promise<void> {
+		this.#closed ??= this.#end(graceMs);
 		return this.#closed;
 	}
 
@@ -184,7 +184,7 @@ export class ModelWorker {
 					for (const event of events) this.#take(checkedEvent(event));
 				},
 				onBeat: () => {},
-				onFault: (error) => this.#fail(error as CaptuneError),
+				onFault: (error) => this.#fail(error),
 				onStranger: () => {},
 			},
 		);
@@ -225,14 +225,14 @@ export class ModelWorker {
 	}
 
 	/** Nothing will be answered any more. */
-	#fail(error: CaptuneError): void {
+	#fail(error: unknown): void {
 		this.#ending ??= error;
 		this.#onFailure(this.#ending);
 		for (const sink of this.#calls.values()) sink.fail(this.#ending);
 		void this.#process?.end(0);
 	}
 
-	async #end(): Promise<void> {
+	async #end(graceMs: number): Promise<void> {
 		this.#ending ??= new InputError(
 			"MODEL_CLOSED",
 			"The model is closed. Load it again to ask it.",
@@ -242,7 +242,7 @@ export class ModelWorker {
 				new CanceledError("the model was closed", undefined, "The call"),
 			);
 		this.#tell({ type: "close" });
-		await this.#process?.end(this.#options.graceMs);
+		await this.#process?.end(graceMs);
 		await this.#asking;
 		await this.#link?.close();
 		rmSync(this.#folder, { recursive: true, force: true });

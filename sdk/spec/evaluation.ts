@@ -3,7 +3,10 @@ import { SpecError } from "../errors.js";
 import { type ResolveOptions, resolve } from "./resolve.js";
 import { evaluationSpecSchema } from "./schema.js";
 import type {
+	Compute,
 	DataSpec,
+	Evaluation,
+	Method,
 	ModelSpec,
 	ResolvedSpec,
 	Source,
@@ -15,18 +18,27 @@ export type EvaluationSpec = Omit<Spec, "data"> & {
 	readonly data?: Omit<DataSpec, "train"> & { readonly train?: Source };
 };
 
-/** Parts of such a spec. */
-export type EvaluationSettings = Partial<
-	Pick<Spec, "name" | "seed" | "method" | "evaluation" | "compute">
-> & {
+/** Parts of such a spec; a `kind` that stays as it is may be left out. */
+export type EvaluationSettings = Partial<Pick<Spec, "name" | "seed">> & {
 	readonly model?: Partial<ModelSpec>;
 	readonly data?: Partial<DataSpec>;
+	readonly method?: Partial<Method>;
+	readonly evaluation?: Partial<Evaluation>;
+	readonly compute?: Partial<Compute>;
 };
 
 /** What is known of a spec before anything is written. */
 export type KnownSpec = Readonly<
 	Record<string, object | string | number | null>
 >;
+
+/** Sections of several kinds as they are where nobody says anything. */
+export const defaultKinds: KnownSpec = Object.fromEntries(
+	["method", "evaluation", "compute"].map((name) => [
+		name,
+		evaluationSpecSchema.properties?.[name]?.default as object,
+	]),
+);
 
 /**
  * Checks the spec of an evaluation and fills it: field by field from `known`, then with defaults. Of `known`, splits

@@ -135,7 +135,6 @@ pythonTest(
 			metrics: { brevity: (prediction) => 1 / (1 + prediction.length) },
 			spec: {
 				evaluation: {
-					kind: "generate",
 					metrics: ["brevity", "rouge1", "loss"],
 					maxNewTokens: 16,
 					batchSize: 1,
