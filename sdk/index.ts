@@ -13,6 +13,7 @@ export type {
 	MessagesRow,
 	RowInput,
 } from "./data/rows.js";
+export type { RowsOfSplits } from "./data/splits.js";
 export {
 	CallbackError,
 	CanceledError,
@@ -26,10 +27,13 @@ export {
 	WorkerError,
 } from "./errors.js";
 export {
-	finetune,
-	type RowsOfSplits,
-	type SpecOfRows,
-} from "./finetune.js";
+	type EvaluateOptions,
+	type EvaluationSettings,
+	type EvaluationSpec,
+	evaluate,
+	type RowsToEvaluate,
+} from "./evaluate.js";
+export { finetune, type SpecOfRows } from "./finetune.js";
 export {
 	type DeviceReport,
 	type EnvironmentReport,
@@ -40,6 +44,12 @@ export type {
 	EnvironmentOptions,
 	InstallProgress,
 } from "./launch/environment.js";
+export {
+	type LoadModelOptions,
+	type LoadProgress,
+	loadModel,
+	type ModelToLoad,
+} from "./load-model.js";
 export {
 	bestConstantAnswer,
 	type ConstantAnswer,
@@ -75,10 +85,27 @@ export {
 } from "./recipes/airplanes.js";
 export { report } from "./report/report.js";
 export { resume } from "./resume.js";
+export type { EvaluationResult } from "./run/conclusion.js";
 export type * from "./run/event.generated.js";
 export type { FinetuneResult, SplitResult, SplitScores } from "./run/result.js";
-export type { FinetuneRun, RunState } from "./run/run.js";
+export type {
+	EvaluationRun,
+	FinetuneRun,
+	RunHandle,
+	RunState,
+} from "./run/run.js";
 export type { EventOf, EventType } from "./run/stream.js";
+export type { Answer, AnswerPiece, GenerateCall } from "./serving/call.js";
+export type {
+	GenerateInput,
+	MessagesInput,
+	PromptInput,
+} from "./serving/inputs.js";
+export type {
+	GenerateOptions,
+	LoadedModel,
+	ModelFacts,
+} from "./serving/loaded-model.js";
 export { hashSpec } from "./spec/hash.js";
 export {
 	defineSpec,

@@ -53,7 +53,7 @@ def run(bootstrap: Bootstrap, report: Report, control: Control) -> tuple[int, fl
             Path(bootstrap.cache_folder),
             report,
             control,
-            start.scored,
+            start.task,
         )
     except Canceled:
         report.end(status="canceled", steps=report.steps)

@@ -8,6 +8,7 @@ from typing import Any
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
 
+from .attachment import hold_trained
 from .errors import Refusal, issue, suggestion
 from .events import MatchedModules
 from .lora_linear import LeanLoraLinear
@@ -99,10 +100,7 @@ def add_adapters(causal: Any, method: Lora | Qlora, targets: Targets) -> PeftMod
     if isinstance(method, Lora) and not method.dora:
         config._register_custom_module({nn.Linear: LeanLoraLinear})
     peft = get_peft_model(causal, config)
-    # PEFT does so for adapters only: in 16 bits small updates of the rest would vanish.
-    for parameter in causal.parameters():
-        if parameter.requires_grad:
-            parameter.data = parameter.data.float()
+    hold_trained(causal)
     return peft
 
 

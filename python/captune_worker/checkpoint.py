@@ -112,7 +112,8 @@ def save_weights(model: TrainedModel, folder: Path) -> None:
         model.causal.save_pretrained(folder)
         model.processor.save_pretrained(folder)
         return
-    weights = get_peft_model_state_dict(model.peft)
+    # "auto" would ask the hub whether the vocabulary has grown.
+    weights = get_peft_model_state_dict(model.peft, save_embedding_layers=False)
     save_file(
         {name: tensor.contiguous().cpu() for name, tensor in weights.items()},
         folder / "adapter_model.safetensors",

@@ -4,6 +4,7 @@ import queue
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from .errors import Abandoned, Canceled
@@ -21,13 +22,30 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Train:
+    """Fine-tune the model."""
+
+    scored: list[int] | None
+    """To resume: steps of the checkpoints that have their decision."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluate:
+    """Score weights as they are."""
+
+    weights: Path | None
+    """Folder of an adapter or of a whole model; None: the base model."""
+    step: int
+    """Optimizer step that made them, where that is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
     """What begins a run."""
 
     spec: dict[str, Any]
     """The resolved spec, as plain data."""
-    scored: list[int] | None
-    """To resume: steps of the checkpoints that have their decision."""
+    task: Train | Evaluate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,11 +163,7 @@ class Control:
     def _take(self, message: dict[str, Any]) -> None:
         match message["type"]:
             case "start":
-                resume = message["resume"]
-                self._start = Start(
-                    spec=message["spec"],
-                    scored=None if resume is None else resume["scored"],
-                )
+                self._start = Start(spec=message["spec"], task=_task(message["task"]))
             case "stop":
                 self._stop.set()
             case "cancel":
@@ -163,3 +177,13 @@ class Control:
                 )
             case "tensorStatistics":
                 self._statistics.append((message["requestId"], message["pattern"]))
+
+
+def _task(task: dict[str, Any]) -> Train | Evaluate:
+    if task["kind"] == "train":
+        resume = task["resume"]
+        return Train(scored=None if resume is None else resume["scored"])
+    weights = task["weights"]
+    return Evaluate(
+        weights=None if weights is None else Path(weights), step=task["step"]
+    )

@@ -12,7 +12,7 @@ from .examples import Encoder, Example
 from .pictures import Picture, PictureProblem
 from .pixels import PixelCache, Pool, Preparer, View
 from .report import Report
-from .rows import BadRow, Problems, Row, RowCode, demand_rows, read_splits
+from .rows import SPLITS, BadRow, Problems, Row, RowCode, demand_rows, read_splits
 from .spec import Data
 
 Progress = Callable[[int, int], None]
@@ -51,8 +51,9 @@ def load_data(
     cache: Path,
     pool: Pool,
     on_progress: Progress,
+    wanted: Sequence[str] = SPLITS,
 ) -> RunData:
-    """Reads and checks the data of a spec.
+    """Reads and checks the wanted splits of a spec's data.
 
     ``max_tokens`` is the longest row that the model takes; ``on_progress`` is told of
     pictures that are ready.
@@ -72,7 +73,7 @@ def load_data(
         spec.pictures.max_pixels,
         spec.augmentation,
     )
-    rows = read_splits(spec, cache, problems)
+    rows = read_splits(spec, cache, problems, wanted)
     rows = _without(rows, preparer.measure(_pictures(rows)), problems)
     encoder = Encoder(processor)
     limit = min(max_tokens, spec.max_tokens or max_tokens)

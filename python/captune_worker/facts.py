@@ -53,7 +53,8 @@ def report_resolution(report: Report, resolution: Resolution) -> None:
 
 def report_data(report: Report, data: RunData) -> None:
     """How many rows there are, how long, and what is odd about them."""
-    answers = [one.row.answer for one in data.splits["train"][:TOLD_ANSWERS]]
+    learnt = data.splits.get("train", [])[:TOLD_ANSWERS]
+    answers = [one.row.answer for one in learnt]
     report.data(splits=split_facts(data), train_answers=answers)
     for (one, other), pictures in data.shared.items():
         report.warning(
@@ -88,7 +89,7 @@ def report_model(
     report.model(
         parameters=sum(one.numel() for one in model.causal.parameters()),
         trainable=sum(parameter.numel() for _, parameter in trainable),
-        attention=kernels.training,
+        attention=kernels.training or kernels.implementation,
         evaluation_attention=kernels.evaluation,
         modules=matched_modules(model.causal, model.targets) if model.targets else [],
     )

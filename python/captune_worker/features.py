@@ -45,13 +45,14 @@ class ImageFeatures:
         """
         if not views:
             return []
-        if self.are_trained:
+        if self.are_trained and torch.is_grad_enabled():
             return self._encode(views)
         known = {one: self._known(one) for one in views}
         missing = [one for one, features in known.items() if features is None]
         if missing:
             # One by one: what a picture becomes must not hang on its neighbours, or a
-            # resumed run, which encodes them in other company, would differ.
+            # resumed run, and an evaluation by itself, which encode them in other
+            # company, would differ.
             for view in missing:
                 with torch.no_grad():
                     (known[view],) = self._encode([view])

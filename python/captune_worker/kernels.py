@@ -27,7 +27,7 @@ class AttentionKernels:
 
     def __init__(self, implementation: str, report: Report) -> None:
         """``implementation``: as transformers names it."""
-        self._implementation = implementation
+        self.implementation = implementation
         self._report = report
         self.training: str | None = None
         self.evaluation: str | None = None
@@ -35,9 +35,9 @@ class AttentionKernels:
     @contextmanager
     def observe(self, phase: str) -> Iterator[None]:
         """Watches a piece of ``"training"`` or ``"evaluation"``."""
-        if self._implementation != "sdpa":
+        if self.implementation != "sdpa":
             yield
-            kernel = self._implementation
+            kernel = self.implementation
         else:
             with _SdpaCounter() as counter:
                 yield

@@ -6,15 +6,24 @@ import signal
 import sys
 import threading
 import time
-
-from .control import Control
+from typing import Protocol
 
 PR_SET_PDEATHSIG = 1
 EXIT_SIGNALED = 130
 EXIT_GRACE_OVER = 124
 
 
-def obey_signals(control: Control) -> None:
+class Endable(Protocol):
+    """Work that can be ended from a signal or a thread."""
+
+    def request_stop(self) -> None:
+        """End when it suits."""
+
+    def abandon(self) -> None:
+        """The SDK is gone: end soon."""
+
+
+def obey_signals(work: Endable) -> None:
     """The first SIGINT or SIGTERM stops at a boundary, a repeated one at once.
 
     SIGHUP, which tells that terminal or parent are gone, stops however often it comes:
@@ -25,15 +34,15 @@ def obey_signals(control: Control) -> None:
         if signum in seen:
             os._exit(EXIT_SIGNALED)
         seen.add(signum)
-        control.request_stop()
+        work.request_stop()
 
     seen: set[int] = set()
     signal.signal(signal.SIGINT, obey)
     signal.signal(signal.SIGTERM, obey)
-    signal.signal(signal.SIGHUP, lambda *_: control.request_stop())
+    signal.signal(signal.SIGHUP, lambda *_: work.request_stop())
 
 
-def end_with_parent(control: Control, grace_ms: int) -> None:
+def end_with_parent(work: Endable, grace_ms: int) -> None:
     """Abandons the run when the parent dies; kills this process when that takes long.
 
     The parent holds standard input open, so its end tells on every platform; Linux
@@ -45,7 +54,7 @@ def end_with_parent(control: Control, grace_ms: int) -> None:
         # Not sys.stdin: its lock, held by this thread, breaks the interpreter's exit.
         while os.read(0, 4096):
             pass
-        control.abandon()
+        work.abandon()
         time.sleep(grace_ms / 1000)
         os._exit(EXIT_GRACE_OVER)
 
@@ -53,4 +62,4 @@ def end_with_parent(control: Control, grace_ms: int) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGHUP)
     if os.getppid() != parent:  # it died before the line above
-        control.abandon()
+        work.abandon()

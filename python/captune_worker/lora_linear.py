@@ -20,6 +20,8 @@ class LeanLoraLinear(lora.Linear):
         (adapter,) = self.active_adapters
         if self.disable_adapters or self.merged or kwargs or args:
             return super().forward(x, *args, **kwargs)
+        if not self._is_plain(adapter):
+            return super().forward(x)
         output = self.base_layer(x)
         # Under autocast the output's type is the one that is computed in.
         down = self.lora_A[adapter].weight.to(output.dtype)
@@ -32,3 +34,12 @@ class LeanLoraLinear(lora.Linear):
             alpha=self.scaling[adapter],
         )
         return added.view_as(output)
+
+    def _is_plain(self, adapter: str) -> bool:
+        """Is there one of that name here, and nothing but two matrices?
+
+        Adapters from elsewhere may leave this layer out, or be of another kind.
+        """
+        if adapter not in self.lora_A or adapter in self.lora_variant:
+            return False
+        return self.lora_B[adapter].bias is None

@@ -1,99 +1,17 @@
-"""The model of a run: loaded, prepared for its method, and run for what a run needs."""
+"""The model of a run, and what a run needs of it."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from peft import PeftModel
-from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers import (
-    AutoConfig,
-    AutoModelForImageTextToText,
-    AutoProcessor,
-    BitsAndBytesConfig,
-)
 
-from . import phi3_v  # noqa: F401  (registers the Auto classes)
-from .adapters import Targets, add_adapters, resolve_targets
-from .errors import Refusal, issue
+from .adapters import Targets
 from .examples import IGNORED, Batch, Example, collate_prompts, views_of
 from .features import ImageFeatures
-from .pixels import Preparer
-from .resolution import Resolution, held_dtype
-from .spec import Full, Qlora, Spec
-
-
-def load_processor(spec: Spec, folder: Path) -> Any:
-    """The processor of the model in ``folder``, cutting pictures as the spec says.
-
-    Raises:
-        Refusal: ``MODEL_INVALID`` when the folder holds none.
-    """
-    with _as_refusal(spec):
-        return AutoProcessor.from_pretrained(folder, num_crops=spec.model.image_crops)
-
-
-def longest_row(folder: Path) -> int:
-    """Tokens that the model in ``folder`` can take at once."""
-    return AutoConfig.from_pretrained(folder).max_position_embeddings
-
-
-def load_model(
-    spec: Spec,
-    folder: Path,
-    resolution: Resolution,
-    processor: Any,
-    preparer: Preparer,
-) -> "TrainedModel":
-    """The model on its device, with what is to be trained marked.
-
-    Raises:
-        Refusal: ``MODEL_INVALID`` for a folder that holds none, or a target module
-            that matches nothing.
-    """
-    with _as_refusal(spec):
-        causal = AutoModelForImageTextToText.from_pretrained(
-            folder,
-            dtype=held_dtype(spec, resolution.dtype),
-            attn_implementation=resolution.attention,
-            use_safetensors=True,
-            **_quantization(spec, resolution),
-        )
-    if not isinstance(spec.method, Qlora):
-        causal.to(resolution.device)
-    causal.requires_grad_(False)
-    peft, targets = None, None
-    if isinstance(spec.method, Full):
-        causal.requires_grad_(True)
-    else:
-        targets = resolve_targets(causal, spec.method.target_modules)
-        peft = add_adapters(causal, spec.method, targets)
-    causal.model.vision_embed_tokens.img_processor.freeze_unused()
-    features = ImageFeatures(causal, preparer)
-    return TrainedModel(causal, peft, targets, processor, features)
-
-
-def _quantization(spec: Spec, resolution: Resolution) -> dict[str, Any]:
-    """What makes ``from_pretrained`` hold the decoder in four bits, if that is asked for.
-
-    The image embedding and the head keep their bits, as is usual.
-    """
-    if not isinstance(spec.method, Qlora):
-        return {}
-    return {
-        "device_map": {"": resolution.device},
-        "quantization_config": BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type=spec.method.quant_type,
-            bnb_4bit_use_double_quant=spec.method.double_quant,
-            bnb_4bit_compute_dtype=resolution.dtype,
-            llm_int8_skip_modules=["vision_embed_tokens", "lm_head"],
-        ),
-    }
+from .resolution import Resolution
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +66,10 @@ class TrainedModel:
         self._autocast_dtype = resolution.dtype if resolution.autocast else None
         if resolution.gradient_checkpointing:
             self.causal.gradient_checkpointing_enable({"use_reentrant": False})
+
+    def compute_in(self, dtype: torch.dtype | None) -> None:
+        """Computes from now on under autocast to that type; None: as weights are held."""
+        self._autocast_dtype = dtype
 
     @property
     def device(self) -> torch.device:
@@ -211,8 +133,14 @@ class TrainedModel:
         )
 
     @torch.no_grad()
-    def answer(self, examples: Sequence[Example], max_new_tokens: int) -> list[Answer]:
-        """Generates one answer per example, greedily."""
+    def answer(
+        self, examples: Sequence[Example], max_new_tokens: int, **extras: Any
+    ) -> list[Answer]:
+        """Generates one answer per example, greedily.
+
+        ``extras`` go to transformers' ``generate``: what else decides on tokens, hears
+        of them, or ends it.
+        """
         input_ids, attention_mask = collate_prompts(examples, self.pad_id)
         views = views_of(examples)
         with self._autocast():
@@ -222,10 +150,12 @@ class TrainedModel:
                 image_features=self.features.of(views),
                 max_new_tokens=max_new_tokens,
                 do_sample=False,
+                **extras,
             )
-        return [self._read(ids) for ids in sequences[:, input_ids.shape[1] :].tolist()]
+        return [self.read(ids) for ids in sequences[:, input_ids.shape[1] :].tolist()]
 
-    def _read(self, ids: list[int]) -> Answer:
+    def read(self, ids: list[int]) -> Answer:
+        """What generated tokens say, as far as the first end token."""
         ends = set(self.causal.generation_config.eos_token_id)
         at = next((at for at, token in enumerate(ids) if token in ends), None)
         said = ids if at is None else ids[:at]
@@ -239,16 +169,3 @@ class TrainedModel:
     def _autocast(self) -> Any:
         wanted = self._autocast_dtype
         return torch.autocast(self.device.type, wanted, enabled=wanted is not None)
-
-
-@contextmanager
-def _as_refusal(spec: Spec) -> Iterator[None]:
-    """Whatever stands in the way of loading is about the field that names the model."""
-    try:
-        yield
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        reason = f"cannot be loaded: {str(error).strip().splitlines()[0]}"
-        problem = issue("model.nameOrPath", reason, spec.model.name_or_path)
-        raise Refusal(
-            "MODEL_INVALID", "There is no model to train", [problem]
-        ) from error

@@ -22,7 +22,7 @@ from .events import EndError, SplitFacts, TensorInfo
 from .examples import IGNORED, Example, collate
 from .facts import split_facts
 from .hub import fetch_processor
-from .model import load_processor, longest_row
+from .loading import load_processor, longest_row
 from .phi3_v.tiling import TILE
 from .pixels import Pool, View
 from .spec import Spec, parse
@@ -91,7 +91,7 @@ def make_preview(spec: Spec, count: int, folder: Path, cache: Path) -> Preview:
         Refusal: as a run.
     """
     settings = fetch_processor(spec.model, lambda *_: None)
-    processor = load_processor(spec, settings)
+    processor = load_processor(spec.model, settings)
     pool = Pool(spec.compute.loader_workers)
     try:
         data = load_data(

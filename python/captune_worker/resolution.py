@@ -10,7 +10,7 @@ import torch
 from transformers.utils import is_flash_attn_2_available
 
 from .errors import Refusal, issue
-from .spec import Full, Qlora, Spec
+from .spec import Full, Model, Qlora, Spec
 
 ACTIVATIONS = (10, 5)
 """Elements kept for the backward pass, per token and decoder layer: so many times the
@@ -52,6 +52,16 @@ class Resolution:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where and how a model is held, before anything is known of its use."""
+
+    device: torch.device
+    dtype: torch.dtype
+    attention: str
+    """``attn_implementation`` of transformers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
     """What has to fit into memory, and what decides how it is computed."""
 
@@ -79,7 +89,7 @@ def resolve(spec: Spec, train_rows: int) -> Resolution:
     """
     training = spec.training
     demand_device(spec)
-    device = _device(spec.compute.device)
+    at = place(spec.model, spec.compute.device)
     examples = training.batch_size * training.gradient_accumulation_steps
     steps_per_epoch = math.ceil(train_rows / examples)
     total_steps = math.ceil(training.epochs * steps_per_epoch)
@@ -89,9 +99,9 @@ def resolve(spec: Spec, train_rows: int) -> Resolution:
     if warmup_steps is None:
         warmup_steps = math.ceil(training.warmup_ratio * total_steps)
     return Resolution(
-        device=device,
-        dtype=_dtype(spec.model.dtype, device),
-        attention=_attention(spec.model.attention, device),
+        device=at.device,
+        dtype=at.dtype,
+        attention=at.attention,
         steps_per_epoch=steps_per_epoch,
         total_steps=total_steps,
         warmup_steps=warmup_steps,
@@ -101,6 +111,18 @@ def resolve(spec: Spec, train_rows: int) -> Resolution:
         cache_image_features=training.cache_image_features is True,
         answer_rows_only=training.answer_rows_only is not False,
         autocast=False,
+    )
+
+
+def place(model: Model, device: str) -> Place:
+    """Raises:
+    Refusal: ``DEVICE_UNAVAILABLE`` when what is asked for is not there.
+    """
+    found = _device(device)
+    return Place(
+        device=found,
+        dtype=_dtype(model.dtype, found),
+        attention=_attention(model.attention, found),
     )
 
 

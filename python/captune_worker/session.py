@@ -1,4 +1,7 @@
-"""One run, from the spec to the trained weights: the story in one screen."""
+"""One run, from the spec to the trained weights: the story in one screen.
+
+That of an evaluation by itself is in ``assessment.py``.
+"""
 
 import warnings
 from dataclasses import dataclass
@@ -9,20 +12,20 @@ import torch
 from transformers.utils import logging as transformers_logging
 
 from . import facts
-from .adapters import is_adapter
+from .assessment import assess
 from .checkpoint import Checkpoints, Found, save_weights, write_folder
-from .control import Control
-from .data import Progress as DataProgress
-from .data import RunData, Screen, load_data
+from .control import Control, Evaluate, Train
+from .data import RunData, Screen
 from .errors import Refusal, issue
 from .evaluate import Evaluator
-from .hub import Progress as DownloadProgress
-from .hub import fetch_model, fetch_processor
+from .hub import fetch_model
 from .kernels import AttentionKernels
-from .model import TrainedModel, load_model, load_processor, longest_row
+from .loading import load_model
+from .model import TrainedModel
 from .pixels import Pool
+from .preparation import load_of, open_data, report_download
 from .report import Report
-from .resolution import Load, demand_device, fit, resolve, restored
+from .resolution import fit, resolve, restored
 from .spec import Spec
 from .train import Progress, Trainer
 
@@ -42,11 +45,9 @@ def conduct(
     cache_folder: Path,
     report: Report,
     control: Control,
-    scored: list[int] | None = None,
+    task: Train | Evaluate,
 ) -> Outcome:
-    """Trains what the spec says and saves it.
-
-    To resume, ``scored`` are the steps of the checkpoints that have their decision.
+    """Trains what the spec says and saves it, or scores what is there.
 
     Raises:
         Refusal: when data, model or device cannot serve the spec; before any step.
@@ -61,12 +62,16 @@ def conduct(
     # Forked before anything touches the GPU.
     pool = Pool(spec.compute.loader_workers)
     try:
-        return _conduct(spec, run_folder, cache_folder, report, control, scored, pool)
+        if isinstance(task, Evaluate):
+            assess(spec, task, run_folder, cache_folder, report, control, pool)
+            return Outcome(status="completed", adapter=None, kept_step=task.step)
+        scored = task.scored
+        return _train(spec, run_folder, cache_folder, report, control, scored, pool)
     finally:
         pool.close()
 
 
-def _conduct(
+def _train(
     spec: Spec,
     run_folder: Path,
     cache_folder: Path,
@@ -75,26 +80,11 @@ def _conduct(
     scored: list[int] | None,
     pool: Pool,
 ) -> Outcome:
-    demand_device(spec)
-    facts.report_ready(report, spec)
-    report.stage(stage="encode", state="started")
-    download = report_download(report)
-    settings = fetch_processor(spec.model, download)
-    processor = load_processor(spec, settings)
-    data = load_data(
-        spec.data,
-        processor,
-        longest_row(settings),
-        cache_folder,
-        pool,
-        report_pictures(report),
-    )
-    data.problems.write(run_folder)
-    facts.report_data(report, data)
-    report.stage(stage="encode", state="completed")
+    processor, data = open_data(spec, run_folder, cache_folder, report, pool)
     control.check()
     checkpoints = Checkpoints(run_folder)
     found = find_checkpoint(checkpoints, data, report) if scored is not None else None
+    download = report_download(report)
     folder = fetch_model(spec.model, cache_folder / "verified", download)
 
     report.stage(stage="load", state="started")
@@ -192,51 +182,6 @@ def find_checkpoint(
         )
         raise Refusal("DATA_CHANGED", "The run cannot go on", [problem])
     return found
-
-
-def load_of(model: TrainedModel, data: RunData) -> Load:
-    """What training this model on this data asks of memory."""
-    trainable = list(model.trainable())
-    train = data.splits["train"]
-    pictures = {
-        picture: example.visual_tokens // len(example.row.pictures)
-        for examples in data.splits.values()
-        for example in examples
-        for picture in example.row.pictures
-    }
-    return Load(
-        config=model.causal.config,
-        trained=sum(one.numel() for _, one in trainable),
-        trains_weights=not all(is_adapter(name) for name, _ in trainable),
-        trains_features=model.features.are_trained,
-        longest=max(example.length for example in train),
-        answer_tokens=max(example.answer_tokens for example in train),
-        pictures=sum(pictures.values()),
-    )
-
-
-def report_pictures(report: Report) -> DataProgress:
-    """Tells of pictures that are ready, about twenty times in all."""
-
-    def tell(done: int, total: int) -> None:
-        if done % max(total // 20, 1) == 0 or done == total:
-            report.stage(
-                stage="encode", state="progress", done=done, total=total, unit="rows"
-            )
-
-    return tell
-
-
-def report_download(report: Report) -> DownloadProgress:
-    """Tells the bytes that have arrived."""
-
-    def tell(done: int, total: int) -> None:
-        state = "completed" if done == total else "progress"
-        report.stage(
-            stage="download", state=state, done=done, total=total, unit="bytes"
-        )
-
-    return tell
 
 
 def keep_best(model: TrainedModel, checkpoints: Checkpoints, progress: Progress) -> int:

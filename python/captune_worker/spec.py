@@ -173,7 +173,7 @@ class Pictures(Section, tag=False):
 
 
 class Data(Section, tag=False):
-    train: Source
+    train: Source | NoSource
     validation: OptionalSource
     test: OptionalSource
     columns: Columns

@@ -104,7 +104,7 @@ export function lineOf(row: RowInput, files: readonly string[]): string {
 	return JSON.stringify({ messages });
 }
 
-type Fields = Readonly<Record<string, unknown>>;
+export type Fields = Readonly<Record<string, unknown>>;
 
 const answerRowKeys = ["image", "prompt", "answer", "references"];
 const messagesKeys = ["messages"];
@@ -150,7 +150,12 @@ function checkTexts(texts: readonly unknown[], path: string): Issue[] {
 	return texts.flatMap((text, at) => checkText(text, `${path}[${at}]`));
 }
 
-function checkText(text: unknown, path: string, remedy?: string): Issue[] {
+/** What is wrong with a text that must say something. */
+export function checkText(
+	text: unknown,
+	path: string,
+	remedy?: string,
+): Issue[] {
 	if (typeof text !== "string")
 		return [problem(path, text, "must be a string")];
 	if (text.trim() !== "") return [];
@@ -159,11 +164,8 @@ function checkText(text: unknown, path: string, remedy?: string): Issue[] {
 
 function checkMessages({ messages }: Fields, path: string): Issue[] {
 	const place = `${path}.messages`;
-	if (!Array.isArray(messages))
-		return [problem(place, messages, "must be a list of messages")];
-	const issues = messages.flatMap((message, at) =>
-		checkMessage(message, `${place}[${at}]`),
-	);
+	const issues = checkTurns(messages, place);
+	if (!Array.isArray(messages)) return issues;
 	if (!messages.some((one) => isObject(one) && one["role"] === "assistant"))
 		issues.push({
 			path: place,
@@ -171,6 +173,15 @@ function checkMessages({ messages }: Fields, path: string): Issue[] {
 			remedy: "What the assistant says is what is learnt.",
 		});
 	return issues;
+}
+
+/** What is wrong with the messages of a conversation, each by itself. */
+export function checkTurns(messages: unknown, path: string): Issue[] {
+	if (!Array.isArray(messages))
+		return [problem(path, messages, "must be a list of messages")];
+	return messages.flatMap((message, at) =>
+		checkMessage(message, `${path}[${at}]`),
+	);
 }
 
 function checkMessage(message: unknown, path: string): Issue[] {
@@ -229,7 +240,8 @@ function checkTag(
 	];
 }
 
-function unknownKeys(
+/** Keys that mean nothing here, with the nearest that do. */
+export function unknownKeys(
 	fields: Fields,
 	known: readonly string[],
 	path: string,
@@ -250,9 +262,12 @@ function objectsIn(list: unknown, path: string): [Fields, string][] {
 	);
 }
 
-const missing = (path: string): Issue => ({ path, reason: "is missing" });
+export const missing = (path: string): Issue => ({
+	path,
+	reason: "is missing",
+});
 
-function problem(
+export function problem(
 	path: string,
 	value: unknown,
 	reason: string,
@@ -279,7 +294,7 @@ export function shortValue(value: unknown): unknown {
 const shortened = (text: string) =>
 	text.length > 80 ? `${text.slice(0, 77)}...` : text;
 
-const isObject = (value: unknown): value is Fields =>
+export const isObject = (value: unknown): value is Fields =>
 	typeof value === "object" &&
 	value !== null &&
 	!Array.isArray(value) &&

@@ -51,7 +51,10 @@ export class Link {
 	readonly #handlers: LinkHandlers;
 	readonly #gate: Router;
 	readonly #router: Router;
+	/** Control messages that are not confirmed. */
 	readonly #controls: unknown[] = [];
+	/** How many are. */
+	#confirmed = 0;
 	#peer: Buffer | undefined;
 	#greeted = false;
 	#received = 0;
@@ -179,8 +182,9 @@ export class Link {
 	#takeBeat(beat: Beat): void {
 		// Frames of one connection keep their order, so whatever was sent before this beat has come, or is lost.
 		this.#acknowledge(beat.sent > this.#received);
-		if (beat.received < this.#controls.length)
-			this.#sendControls(beat.received);
+		const fresh = Math.max(0, beat.received - this.#confirmed);
+		this.#confirmed += this.#controls.splice(0, fresh).length;
+		if (beat.received === this.#confirmed) this.#sendControls(0);
 		this.#handlers.onBeat(beat);
 	}
 
@@ -189,11 +193,11 @@ export class Link {
 	}
 
 	#sendControls(from: number): void {
-		for (let seq = from; seq < this.#controls.length; seq++)
+		for (let at = from; at < this.#controls.length; at++)
 			this.#post({
 				kind: "control",
-				body: { seq: seq + 1 },
-				message: this.#controls[seq],
+				body: { seq: this.#confirmed + at + 1 },
+				message: this.#controls[at],
 			});
 	}
 

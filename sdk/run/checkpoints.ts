@@ -36,6 +36,10 @@ export class CheckpointBook {
 		return [...this.#scores.keys()].filter((step) => this.isDecided(step));
 	}
 
+	has(step: number): boolean {
+		return this.#scores.has(step);
+	}
+
 	isDecided(step: number): boolean {
 		return this.#rules.scored
 			? this.#scores.get(step) !== undefined

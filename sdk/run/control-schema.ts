@@ -12,12 +12,11 @@ import {
 } from "../schema/fields.js";
 import { resolvedSpecSchema } from "../spec/schema.js";
 
-const start = branch(
-	"StartControl",
-	"Begin, and obey this spec.",
-	{ type: "start" },
+const train = branch(
+	"TrainTask",
+	"Fine-tune the model.",
+	{ kind: "train" },
 	{
-		spec: resolvedSpecSchema,
 		resume: nullable(
 			section("ResumeControl", "Go on where an earlier attempt ended.", {
 				scored: list(
@@ -26,6 +25,32 @@ const start = branch(
 				),
 			}),
 		),
+	},
+);
+
+const evaluate = branch(
+	"EvaluateTask",
+	"Score weights as they are, on the validation and the test split; train nothing and save no weights.",
+	{ kind: "evaluate" },
+	{
+		weights: nullable(
+			string(
+				"Folder of an adapter in PEFT's format or of a whole model; null: the base model.",
+			),
+		),
+		step: integer("Optimizer step that made them, where that is known.", {
+			minimum: 0,
+		}),
+	},
+);
+
+const start = branch(
+	"StartControl",
+	"Begin, and obey this spec.",
+	{ type: "start" },
+	{
+		spec: resolvedSpecSchema,
+		task: tagged("Task", "What is to be done.", "kind", [train, evaluate]),
 	},
 );
 

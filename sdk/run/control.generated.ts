@@ -15,6 +15,18 @@ export interface StartControl {
 	readonly type: "start";
 	/** What to fine-tune, on what, how, and how to judge it. */
 	readonly spec: ResolvedSpec;
+	/** What is to be done. */
+	readonly task: Task;
+}
+
+/** What is to be done. */
+export type Task =
+	| TrainTask
+	| EvaluateTask;
+
+/** Fine-tune the model. */
+export interface TrainTask {
+	readonly kind: "train";
 	/** Go on where an earlier attempt ended. */
 	readonly resume: ResumeControl | null;
 }
@@ -23,6 +35,15 @@ export interface StartControl {
 export interface ResumeControl {
 	/** Steps of the checkpoints that have their decision. */
 	readonly scored: readonly number[];
+}
+
+/** Score weights as they are, on the validation and the test split; train nothing and save no weights. */
+export interface EvaluateTask {
+	readonly kind: "evaluate";
+	/** Folder of an adapter in PEFT's format or of a whole model; null: the base model. */
+	readonly weights: string | null;
+	/** Optimizer step that made them, where that is known. */
+	readonly step: number;
 }
 
 /** Finish the step, save, evaluate, end. */

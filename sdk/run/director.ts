@@ -148,7 +148,8 @@ export class Director {
 	}
 
 	async #score(event: EvaluationEvent): Promise<void> {
-		const isCandidate = isOfCheckpoint(event);
+		// What is evaluated by itself was not saved on the way.
+		const isCandidate = isOfCheckpoint(event) && this.#book.has(event.step);
 		try {
 			await this.#sayScore(event, isCandidate);
 		} catch (error) {

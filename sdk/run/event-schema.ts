@@ -111,7 +111,9 @@ const resolved = event(
 		stepsPerEpoch: number(
 			"Optimizer steps in one pass; the last may be short.",
 		),
-		totalSteps: integer("Optimizer steps in the whole run.", { minimum: 1 }),
+		totalSteps: count(
+			"Optimizer steps in the whole run; 0 where nothing is trained.",
+		),
 		warmupSteps: count("Steps over which the learning rate rises."),
 		microBatchSize: integer("Examples that are computed at once.", {
 			minimum: 1,
@@ -368,6 +370,24 @@ const gap = event(
 	},
 );
 
+/** What went wrong in a worker. */
+export const endError = section("EndError", "What went wrong.", {
+	code: string("Code of the error."),
+	message: string("One sentence."),
+	issues: list(
+		"Every problem found.",
+		section("EndIssue", "One problem.", {
+			path: string("Where."),
+			code: nullable(string("Code of a bad row.")),
+			value: anything("What was found there."),
+			reason: string("Why it cannot work."),
+			remedy: nullable(string("What to do.")),
+		}),
+	),
+	traceback: nullable(string("Python traceback.")),
+	data: anything("Facts for programs."),
+});
+
 const end = event("EndEvent", "end", "Nothing follows.", {
 	status: choice("How it ended.", [
 		"completed",
@@ -381,22 +401,7 @@ const end = event("EndEvent", "end", "Nothing follows.", {
 	),
 	keptStep: nullable(count("Step of the checkpoint that they are.")),
 	error: {
-		...section("EndError", "What went wrong.", {
-			code: string("Code of the error."),
-			message: string("One sentence."),
-			issues: list(
-				"Every problem found.",
-				section("EndIssue", "One problem.", {
-					path: string("Where."),
-					code: nullable(string("Code of a bad row.")),
-					value: anything("What was found there."),
-					reason: string("Why it cannot work."),
-					remedy: nullable(string("What to do.")),
-				}),
-			),
-			traceback: nullable(string("Python traceback.")),
-			data: anything("Facts for programs."),
-		}),
+		...endError,
 		type: ["object", "null"],
 	},
 });

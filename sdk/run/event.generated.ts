@@ -91,7 +91,7 @@ export interface ResolvedEvent {
 	readonly attention: string;
 	/** Optimizer steps in one pass; the last may be short. */
 	readonly stepsPerEpoch: number;
-	/** Optimizer steps in the whole run. */
+	/** Optimizer steps in the whole run; 0 where nothing is trained. */
 	readonly totalSteps: number;
 	/** Steps over which the learning rate rises. */
 	readonly warmupSteps: number;

@@ -22,6 +22,8 @@ import type { ScoredPrediction } from "./scorer.js";
 /** Names inside a run folder. */
 export const runFiles = {
 	spec: "spec.json",
+	/** Of an evaluation by itself: which weights. */
+	evaluation: "evaluation.json",
 	environment: "environment.json",
 	events: "events.jsonl",
 	worker: "worker.jsonl",

@@ -9,7 +9,7 @@ export interface SplitResult {
 	readonly base: SplitScores | null;
 	/** The model that the run keeps. */
 	readonly tuned: SplitScores | null;
-	/** The same model with every picture dealt to another row; null unless `evaluation.shuffledImages`. */
+	/** The kept model, of a base model's evaluation that one, with every picture dealt to another row; null unless `evaluation.shuffledImages`. */
 	readonly shuffled: SplitScores | null;
 	/** The best single training answer given for every row: what can be had without looking. */
 	readonly constant: ConstantAnswer | null;
@@ -65,7 +65,8 @@ export function splitResult(
 	return {
 		base: last("base", "own", 0),
 		tuned: last("tuned", "own", keptStep),
-		shuffled: last("tuned", "shuffled", keptStep),
+		shuffled:
+			last("tuned", "shuffled", keptStep) ?? last("base", "shuffled", 0),
 		constant,
 	};
 }

@@ -2,6 +2,13 @@
 import { inspect } from "node:util";
 import { CanceledError, CaptuneError } from "../errors.js";
 import type { ResolvedSpec } from "../spec/spec.generated.js";
+import {
+	type Conclusion,
+	type EvaluationResult,
+	evaluationResult,
+	finetuneResult,
+} from "./conclusion.js";
+import type { EvaluateTask } from "./control.generated.js";
 import type { RunEvent, TensorsEvent } from "./event.generated.js";
 import type { FinetuneResult } from "./result.js";
 import { Session, type SessionOptions } from "./session.js";
@@ -16,13 +23,13 @@ export type RunState =
 	| "canceled";
 
 /**
- * A run under way. Awaiting it gives the result; so does every reader's loop end with it, and both raise the same
- * error. Iterating is a view: to break off ends the loop, not the training.
+ * Work under way. Awaiting it gives the result; so does every reader's loop end with it, and both raise the same
+ * error. Iterating is a view: to break off ends the loop, not the work.
  *
  * It is a promise: returned from an async function it becomes its result, so return it inside an object.
  */
-export interface FinetuneRun
-	extends Promise<FinetuneResult>,
+export interface RunHandle<Result>
+	extends Promise<Result>,
 		AsyncIterable<RunEvent>,
 		AsyncDisposable {
 	readonly id: string;
@@ -40,10 +47,14 @@ export interface FinetuneRun
 	events<Type extends EventType>(
 		...types: readonly Type[]
 	): AsyncIterableIterator<EventOf<Type>>;
-	/** Finishes the step, saves, evaluates, and resolves with what was reached; before the first step it cancels. */
-	stop(): Promise<FinetuneResult>;
 	/** Ends the run, which rejects with a `CanceledError`; resolves when the worker is gone. */
 	cancel(reason?: unknown): Promise<void>;
+}
+
+/** A training run under way. */
+export interface FinetuneRun extends RunHandle<FinetuneResult> {
+	/** Finishes the step, saves, evaluates, and resolves with what was reached; before the first step it cancels. */
+	stop(): Promise<FinetuneResult>;
 	/**
 	 * Minimum, maximum, mean, standard deviation and share of non-finite values of the trainable parameters whose name
 	 * contains the pattern, at the next boundary between two steps.
@@ -51,13 +62,44 @@ export interface FinetuneRun
 	tensorStatistics(pattern?: string | RegExp): Promise<TensorsEvent>;
 }
 
-/** Starts a session and puts the handle around it. */
+/** An evaluation under way. */
+export type EvaluationRun = RunHandle<EvaluationResult>;
+
+/** Starts a training session and puts the handle around it. */
 export function startRun(
 	options: SessionOptions,
 	signal: AbortSignal | undefined,
 ): FinetuneRun {
+	const { handle, stop, tensorStatistics } = begin(
+		"FinetuneRun",
+		options,
+		(conclusion) => finetuneResult(options, conclusion),
+		signal,
+	);
+	return Object.defineProperties(handle, {
+		stop: { value: stop },
+		tensorStatistics: { value: tensorStatistics },
+	}) as FinetuneRun;
+}
+
+/** The same for a session that evaluates. */
+export function startEvaluation(
+	options: SessionOptions & { readonly task: EvaluateTask },
+	signal: AbortSignal | undefined,
+): EvaluationRun {
+	const resultOf = (conclusion: Conclusion) =>
+		evaluationResult(options, options.task, conclusion);
+	return begin("EvaluationRun", options, resultOf, signal).handle;
+}
+
+function begin<Result extends { readonly status: "completed" | "stopped" }>(
+	kind: string,
+	options: SessionOptions,
+	resultOf: (conclusion: Conclusion) => Result,
+	signal: AbortSignal | undefined,
+) {
 	const stream = new EventStream(warnOfListener);
-	const session = new Session(options, stream);
+	const session = new Session(options, resultOf, stream);
 	let state: RunState = "running";
 	let requests = 0;
 
@@ -71,7 +113,7 @@ export function startRun(
 	else signal?.addEventListener("abort", onAbort, { once: true });
 	void settled.then(() => signal?.removeEventListener("abort", onAbort));
 
-	async function conduct(): Promise<FinetuneResult> {
+	async function conduct(): Promise<Result> {
 		// Whoever iterates in the same breath as the call misses nothing, and errors of the folder reject, not throw.
 		await Promise.resolve();
 		try {
@@ -86,7 +128,7 @@ export function startRun(
 		}
 	}
 
-	function stop(): Promise<FinetuneResult> {
+	function stop(): Promise<Result> {
 		if (state === "running") {
 			state = "stopping";
 			if (session.hasBegun) session.tell({ type: "stop" });
@@ -120,7 +162,7 @@ export function startRun(
 		);
 	}
 
-	return Object.defineProperties(result, {
+	const handle = Object.defineProperties(result, {
 		id: { value: options.runId, enumerable: true },
 		spec: { value: options.spec, enumerable: true },
 		folder: { value: options.folder, enumerable: true },
@@ -130,16 +172,14 @@ export function startRun(
 			value: (...types: EventType[]) =>
 				stream.read(types.length > 0 ? types : undefined),
 		},
-		stop: { value: stop },
 		cancel: { value: cancel },
-		tensorStatistics: { value: tensorStatistics },
 		[Symbol.asyncIterator]: { value: () => stream.read() },
 		[Symbol.asyncDispose]: { value: () => cancel("disposed") },
 		[inspect.custom]: {
-			value: () =>
-				`FinetuneRun ${options.runId} (${state}) in ${options.folder}`,
+			value: () => `${kind} ${options.runId} (${state}) in ${options.folder}`,
 		},
-	}) as FinetuneRun;
+	}) as RunHandle<Result>;
+	return { handle, stop, tensorStatistics };
 }
 
 /** A listener's mistake must not cost a training run, nor go unseen. */

@@ -108,8 +108,9 @@ export class Scorer {
 	/** What a split would score if one training answer were given for every row; null where nothing was generated. */
 	constantAnswer(split: string): ConstantAnswer | null {
 		const references = this.#references.get(split);
-		if (references === undefined || this.#evaluation.kind !== "generate")
+		if (references === undefined || this.#trainAnswers.length === 0)
 			return null;
+		if (this.#evaluation.kind !== "generate") return null;
 		const { stemming } = this.#evaluation;
 		return bestConstantAnswer(this.#trainAnswers, references, { stemming });
 	}

@@ -16,9 +16,13 @@ import {
 import { Link } from "../link/link.js";
 import type { OwnMetric } from "../metrics/index.js";
 import { extrasOf } from "../spec/extras.js";
-import { hashSpec } from "../spec/hash.js";
 import type { ResolvedSpec } from "../spec/spec.generated.js";
-import type { ControlMessage } from "./control.generated.js";
+import type { Conclusion } from "./conclusion.js";
+import type {
+	ControlMessage,
+	EvaluateTask,
+	Task,
+} from "./control.generated.js";
 import { checkedControl } from "./control.js";
 import { Director } from "./director.js";
 import type { EndEvent, RunEvent } from "./event.generated.js";
@@ -26,7 +30,6 @@ import { crashed, fromEnd, neverStarted, toEnd } from "./failure.js";
 import { RunFolder, runFiles } from "./folder.js";
 import { currentEvents, readHistory } from "./history.js";
 import { RunJournal } from "./journal.js";
-import type { FinetuneResult } from "./result.js";
 import type { EventStream } from "./stream.js";
 
 /** How a run is carried out; what is trained is the spec's matter. */
@@ -38,6 +41,8 @@ export interface SessionOptions {
 	readonly folder: string;
 	/** Goes on with the run that is in the folder. */
 	readonly resumes?: boolean;
+	/** Scores weights as they are; training when left out. */
+	readonly task?: EvaluateTask;
 	readonly python: string | undefined;
 	readonly wheels: string | undefined;
 	readonly metrics: Readonly<Record<string, OwnMetric>>;
@@ -55,8 +60,9 @@ const orphanMarginMs = 1_000;
 /** Lines of the worker's stderr that a crash report quotes. */
 const stderrLines = 20;
 
-export class Session {
+export class Session<Result> {
 	readonly #options: SessionOptions;
+	readonly #resultOf: (conclusion: Conclusion) => Result;
 	readonly #stream: EventStream;
 	#attempt = 1;
 	readonly #cancel = new AbortController();
@@ -71,18 +77,25 @@ export class Session {
 	#end: EndEvent | undefined;
 	#failure: unknown;
 
-	constructor(options: SessionOptions, stream: EventStream) {
+	constructor(
+		options: SessionOptions,
+		resultOf: (conclusion: Conclusion) => Result,
+		stream: EventStream,
+	) {
 		this.#options = options;
+		this.#resultOf = resultOf;
 		this.#stream = stream;
 	}
 
 	/** The whole attempt. It leaves no process behind, and before the first step no file either, or what was there. */
-	async conduct(): Promise<FinetuneResult> {
+	async conduct(): Promise<Result> {
 		const startedAt = Date.now();
 		const folder = await this.#openFolder();
 		try {
 			const end = await this.#train(folder);
-			const result = this.#result(end, (Date.now() - startedAt) / 1000);
+			const seconds = (Date.now() - startedAt) / 1000;
+			const scores = (this.#director as Director).result(end);
+			const result = this.#resultOf({ end, scores, seconds });
 			folder.writeJson(runFiles.result, result);
 			await this.#writeReport();
 			folder.close();
@@ -121,7 +134,7 @@ export class Session {
 	}
 
 	async #train(folder: RunFolder): Promise<EndEvent> {
-		const { runId, spec, metrics, python, wheels } = this.#options;
+		const { runId, spec, task, metrics, python, wheels } = this.#options;
 		const { attempt, events, unread } = readHistory(folder);
 		this.#attempt = attempt + 1;
 		const journal = new RunJournal(
@@ -141,6 +154,7 @@ export class Session {
 		this.#director = director;
 		director.restore(currentEvents([...events, ...journal.relay(unread)]));
 		folder.writeJson(runFiles.spec, spec);
+		if (task !== undefined) folder.writeJson(runFiles.evaluation, task);
 		await this.#writeRows(folder);
 		const environment = await this.#unlessCanceled(
 			ensureEnvironment({
@@ -221,12 +235,7 @@ export class Session {
 		});
 		this.#worker = worker;
 		folder.shareWith(worker.pid);
-		const scored = this.#director?.decided ?? [];
-		this.tell({
-			type: "start",
-			spec,
-			resume: this.#attempt === 1 ? null : { scored },
-		});
+		this.tell({ type: "start", spec, task: this.#task });
 		const startTimer = setTimeout(() => {
 			if (!this.#isGreeted)
 				this.#fail(neverStarted(startTimeoutMs, this.#stderr));
@@ -251,6 +260,12 @@ export class Session {
 		}
 	}
 
+	get #task(): Task {
+		const scored = this.#director?.decided ?? [];
+		const resume = this.#attempt === 1 ? null : { scored };
+		return this.#options.task ?? { kind: "train", resume };
+	}
+
 	#unreceived(folder: RunFolder): readonly RunEvent[] {
 		return folder
 			.readWorkerLog()
@@ -266,7 +281,7 @@ export class Session {
 		if (this.#end === undefined)
 			throw crashed(exit, pid, this.#steps, this.#stderr, runId);
 		if (this.#end.error !== null) throw fromEnd(this.#end.error, runId);
-		if (this.#end.adapter === null)
+		if (this.#end.adapter === null && this.#options.task === undefined)
 			throw new CanceledError("stopped before the first step", runId);
 		return this.#end;
 	}
@@ -278,7 +293,7 @@ export class Session {
 
 	/** A page that cannot be drawn is no reason to lose a run. */
 	async #writeReport(): Promise<void> {
-		if (!this.#options.spec.output.report) return;
+		if (!this.#options.spec.output.report || this.#options.task) return;
 		try {
 			const { report } = await import("../report/report.js");
 			await report(this.#options.folder);
@@ -349,18 +364,5 @@ export class Session {
 				? new CanceledError(signal.reason, this.#options.runId)
 				: error;
 		}
-	}
-
-	#result(end: EndEvent, seconds: number): FinetuneResult {
-		const { runId, spec, folder } = this.#options;
-		return {
-			status: end.status === "stopped" ? "stopped" : "completed",
-			runId,
-			folder,
-			adapter: end.adapter as string,
-			specHash: hashSpec(spec),
-			...(this.#director as Director).result(end),
-			seconds,
-		};
 	}
 }

@@ -29,20 +29,32 @@ export function readUnfinished(
 	readonly resumes: true;
 } {
 	const folder = resolve(runFolder);
-	const spec = readJson(folder, runFiles.spec);
+	const spec = readRunSpec(folder);
 	const runId = readRunId(folder);
 	if (existsSync(join(folder, runFiles.result))) demandUnfinished(folder);
+	const missing = missingMetrics(spec, metrics);
+	if (missing.length > 0) throw new SpecError(missing, "The options are");
+	return { runId, spec: deepFreeze(spec), folder, resumes: true };
+}
+
+/**
+ * What a run trains, by its folder, which may have been moved.
+ *
+ * @throws {InputError} RUN_UNKNOWN, also for an evaluation.
+ * @throws {SpecError} for a spec that this version does not know.
+ */
+export function readRunSpec(folder: string): ResolvedSpec {
+	const spec = readJson(folder, runFiles.spec);
+	if (existsSync(join(folder, runFiles.evaluation)))
+		throw new InputError(
+			"RUN_UNKNOWN",
+			`${folder} holds an evaluation, not a run. Give the folder of a run.`,
+			{ data: { folder } },
+		);
 	const issues = compileJudge(resolvedSpecSchema)(spec);
 	if (issues.length > 0)
 		throw new SpecError(issues, `The spec of the run in ${folder} is`);
-	const missing = missingMetrics(spec as ResolvedSpec, metrics);
-	if (missing.length > 0) throw new SpecError(missing, "The options are");
-	return {
-		runId,
-		spec: deepFreeze(inFolder(spec as ResolvedSpec, folder)),
-		folder,
-		resumes: true,
-	};
+	return inFolder(spec as ResolvedSpec, folder);
 }
 
 function demandUnfinished(folder: string): void {
@@ -125,7 +137,7 @@ function parse(text: string, folder: string, name: string): unknown {
 function unknownRun(folder: string, name: string, cause: unknown): InputError {
 	return new InputError(
 		"RUN_UNKNOWN",
-		`${folder} holds no run that can go on: ${name} cannot be read: ${(cause as Error).message}. Give the folder of a run.`,
+		`${folder} holds no run: ${name} cannot be read: ${(cause as Error).message}. Give the folder of a run.`,
 		{ cause, data: { folder, file: name } },
 	);
 }

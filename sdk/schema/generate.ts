@@ -3,8 +3,15 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { controlSchema } from "../run/control-schema.js";
-import { eventSchema } from "../run/event-schema.js";
-import { resolvedSpecSchema, specSchema } from "../spec/schema.js";
+import { endError, eventSchema } from "../run/event-schema.js";
+import {
+	generateSettingsSchema,
+	loadSettingsSchema,
+	resolvedModel,
+	servingControlSchema,
+	servingEventSchema,
+} from "../serving/schema.js";
+import { modelSchema, resolvedSpecSchema, specSchema } from "../spec/schema.js";
 import type { JsonSchema } from "./fields.js";
 import { printTypes } from "./print-types.js";
 
@@ -17,6 +24,8 @@ export function generatedFiles(): ReadonlyMap<string, string> {
 		["schemas/resolved-spec.schema.json", printSchema(resolvedSpecSchema)],
 		["schemas/event.schema.json", printSchema(eventSchema)],
 		["schemas/control.schema.json", printSchema(controlSchema)],
+		["schemas/serving-control.schema.json", printSchema(servingControlSchema)],
+		["schemas/serving-event.schema.json", printSchema(servingEventSchema)],
 		[
 			"sdk/spec/spec.generated.ts",
 			printModule([
@@ -38,6 +47,25 @@ export function generatedFiles(): ReadonlyMap<string, string> {
 				printTypes(controlSchema, {
 					form: "resolved",
 					imported: new Map([[resolvedSpecSchema, "ResolvedSpec"]]),
+				}),
+			]),
+		],
+		[
+			"sdk/serving/messages.generated.ts",
+			printModule([
+				'import type { EndError } from "../run/event.generated.js";\nimport type { ModelSpec, ResolvedModelSpec } from "../spec/spec.generated.js";\n',
+				printTypes(servingControlSchema, {
+					form: "resolved",
+					imported: new Map([[resolvedModel, "ResolvedModelSpec"]]),
+				}),
+				printTypes(loadSettingsSchema, {
+					form: "input",
+					imported: new Map([[modelSchema, "ModelSpec"]]),
+				}),
+				printTypes(generateSettingsSchema, { form: "input" }),
+				printTypes(servingEventSchema, {
+					form: "resolved",
+					imported: new Map([[endError, "EndError"]]),
 				}),
 			]),
 		],

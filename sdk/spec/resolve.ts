@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { resolve as absolute } from "node:path";
 import { type Issue, SpecError } from "../errors.js";
+import type { JsonSchema } from "../schema/fields.js";
 import { compileJudge, type Judge } from "../schema/judge.js";
 import { isHubId } from "./hash.js";
 import { copyPlain, deepFreeze } from "./plain.js";
@@ -23,14 +24,31 @@ export interface ResolveOptions {
  */
 export function resolveSpec(
 	spec: Spec,
-	{ metrics = [], cwd = process.cwd() }: ResolveOptions = {},
+	options: ResolveOptions = {},
+): ResolvedSpec {
+	return resolve(spec, specSchema, options);
+}
+
+/**
+ * A draft becomes a spec by a schema: what is missing is filled, what is wrong is told. `complete` lays a copy of what
+ * was written over what is known besides.
+ *
+ * @throws {SpecError}
+ */
+export function resolve(
+	spec: unknown,
+	schema: JsonSchema,
+	{ metrics = [], cwd = process.cwd() }: ResolveOptions,
+	complete: (written: Readonly<Record<string, unknown>>) => object = (one) =>
+		one,
 ): ResolvedSpec {
 	const issues: Issue[] = [];
-	const draft = copyPlain(spec, issues) as Draft;
-	if (typeof draft !== "object" || draft === null)
+	const written = copyPlain(spec, issues);
+	if (typeof written !== "object" || written === null)
 		throw new SpecError([{ path: "", reason: "must be an object" }]);
-	const given = pathsOf(draft);
-	const faults = judge(draft);
+	const given = pathsOf(written);
+	const draft = complete({ ...written }) as Draft;
+	const faults = judgeBy(schema)(draft);
 	issues.push(
 		...faults.filter(({ path }) => !issues.some((one) => one.path === path)),
 	);
@@ -54,11 +72,13 @@ type Mutable<T> = T extends string
 		? { -readonly [Key in keyof T]: Mutable<T[Key]> }
 		: T;
 
-let compiled: Judge | undefined;
-const judge: Judge = (value) => {
-	compiled ??= compileJudge(specSchema);
-	return compiled(value);
-};
+const judges = new Map<JsonSchema, Judge>();
+
+function judgeBy(schema: JsonSchema): Judge {
+	const judge = judges.get(schema) ?? compileJudge(schema);
+	judges.set(schema, judge);
+	return judge;
+}
 
 function makeAbsolute(draft: Draft, cwd: string): void {
 	const { model, data, output } = draft;
@@ -73,7 +93,7 @@ function makeAbsolute(draft: Draft, cwd: string): void {
 }
 
 /** As in transformers, a folder of that name wins over a hub id. */
-function folderOrHubId(nameOrPath: string, cwd: string): string {
+export function folderOrHubId(nameOrPath: string, cwd: string): string {
 	const folder = absolute(cwd, nameOrPath);
 	return !isHubId(nameOrPath) || existsSync(folder) ? folder : nameOrPath;
 }

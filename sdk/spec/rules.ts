@@ -161,6 +161,20 @@ const splitsLeaveRows: Rule = {
 			: undefined,
 };
 
+const splitsHaveRows: Rule = {
+	reads: ["data.train", "data.validation", "data.test"],
+	judge: ({ data }) =>
+		data.train.kind !== "none"
+			? []
+			: (["validation", "test"] as const)
+					.filter((split) => data[split].kind === "split")
+					.map((split) => ({
+						path: `data.${split}`,
+						reason: "takes rows out of data.train, which is not there",
+						remedy: "Give data.train, or another source.",
+					})),
+};
+
 const somethingToEvaluate: Rule = {
 	reads: ["data.validation", "data.test", "evaluation.metrics"],
 	judge: ({ data }, { given }) =>
@@ -373,6 +387,7 @@ const rules: readonly Rule[] = [
 	messagesStandAlone,
 	filtersAskSomething,
 	splitsLeaveRows,
+	splitsHaveRows,
 	somethingToEvaluate,
 	flashNeedsGpu,
 	qloraNeedsGpu,

@@ -22,32 +22,37 @@ import {
 	tagged,
 } from "../schema/fields.js";
 
-const model = section("ModelSpec", "The model that is fine-tuned.", {
-	nameOrPath: string(
-		"Hub id or path of a folder in hub layout, or `captune/airplanes-tiny`, the model that comes with the package.",
-		{ minLength: 1 },
-	),
-	revision: nullable(
-		string("Branch, tag or commit on the hub; the main branch when null.", {
-			minLength: 1,
-		}),
-		{ default: null },
-	),
-	dtype: choice(
-		"Type the frozen weights are held and computed in. `auto`: bfloat16 on a GPU that has it, float16 on an older one, float32 elsewhere. In float16 the loss is scaled.",
-		["auto", "float32", "bfloat16", "float16"],
-		{ default: "auto" },
-	),
-	attention: choice(
-		"Attention implementation. `auto`: the fastest that is installed; `flash` is an error where no flash kernel can run.",
-		["auto", "flash", "sdpa", "eager"],
-		{ default: "auto" },
-	),
-	imageCrops: integer(
-		"Most 336-pixel tiles a picture is cut into (`num_crops` of the image processor), besides the global view.",
-		{ minimum: 1, maximum: 64, default: 4 },
-	),
-});
+/** A model to be loaded. */
+export const modelSchema = section(
+	"ModelSpec",
+	"The model that is fine-tuned.",
+	{
+		nameOrPath: string(
+			"Hub id or path of a folder in hub layout, or `captune/airplanes-tiny`, the model that comes with the package.",
+			{ minLength: 1 },
+		),
+		revision: nullable(
+			string("Branch, tag or commit on the hub; the main branch when null.", {
+				minLength: 1,
+			}),
+			{ default: null },
+		),
+		dtype: choice(
+			"Type the frozen weights are held and computed in. `auto`: bfloat16 on a GPU that has it, float16 on an older one, float32 elsewhere. In float16 the loss is scaled.",
+			["auto", "float32", "bfloat16", "float16"],
+			{ default: "auto" },
+		),
+		attention: choice(
+			"Attention implementation. `auto`: the fastest that is installed; `flash` is an error where no flash kernel can run.",
+			["auto", "flash", "sdpa", "eager"],
+			{ default: "auto" },
+		),
+		imageCrops: integer(
+			"Most 336-pixel tiles a picture is cut into (`num_crops` of the image processor), besides the global view.",
+			{ minimum: 1, maximum: 64, default: 4 },
+		),
+	},
+);
 
 const seed = (description: string) =>
 	integer(description, { minimum: 0, maximum: 2 ** 32 - 1 });
@@ -212,6 +217,15 @@ const optionalSource = (description: string): JsonSchema =>
 		default: { kind: "none" },
 	});
 
+/** Rows to train on, where something is trained. */
+const optionalTrain = tagged(
+	"Source",
+	"Rows to train on; an evaluation needs them only where other splits are taken out of them.",
+	"kind",
+	[...sources, none],
+	{ default: { kind: "none" } },
+);
+
 const augmentation = tagged(
 	"Augmentation",
 	"A random change of a picture that leaves its size as it is.",
@@ -278,16 +292,18 @@ const augmentation = tagged(
 	],
 );
 
+export const maxPixels = integer(
+	"Largest picture, in pixels; more is refused by the header alone.",
+	{ minimum: 1, default: 64_000_000 },
+);
+
 const pictures = section("PicturesSpec", "How pictures are read.", {
 	check: choice(
 		"What is looked at before training: `all` decodes every picture, `headers` reads no more than sizes and leaves damage to be found on the way. `auto`: `all` up to 2,000 pictures.",
 		["auto", "all", "headers"],
 		{ default: "auto" },
 	),
-	maxPixels: integer(
-		"Largest picture, in pixels; more is refused by the header alone.",
-		{ minimum: 1, default: 64_000_000 },
-	),
+	maxPixels,
 	roots: list(
 		"Folders that picture paths may lead into, besides the folder of their data file.",
 		string("Path of a folder.", { minLength: 1 }),
@@ -746,6 +762,12 @@ const teacherForced = branch(
 	},
 );
 
+export const device = choice(
+	"`auto`: the first CUDA GPU, else the CPU.",
+	["auto", "cpu", "cuda"],
+	{ default: "auto" },
+);
+
 const fields: Fields = {
 	name: nullable(string("A name for the run.", { minLength: 1 }), {
 		default: null,
@@ -755,7 +777,7 @@ const fields: Fields = {
 		maximum: 2 ** 32 - 1,
 		default: 42,
 	}),
-	model,
+	model: modelSchema,
 	data,
 	method: tagged("Method", "What is trained.", "kind", [lora, qlora, full], {
 		default: { kind: "lora" },
@@ -794,11 +816,7 @@ const fields: Fields = {
 				"A worker process on this machine.",
 				{ kind: "local" },
 				{
-					device: choice(
-						"`auto`: the first CUDA GPU, else the CPU.",
-						["auto", "cpu", "cuda"],
-						{ default: "auto" },
-					),
+					device,
 					loaderWorkers: nullable(
 						integer(
 							"Processes that prepare pictures while the model trains; 0: the training process does it; null: one per core, 8 at most.",
@@ -815,13 +833,28 @@ const fields: Fields = {
 
 const description = "What to fine-tune, on what, how, and how to judge it.";
 
+/** The same fields where nothing need be trained. */
+const evaluationFields: Fields = {
+	...fields,
+	data: section("DataSpec", data.description as string, {
+		...data.properties,
+		train: optionalTrain,
+	}),
+};
+
 /** The spec as the user writes it. */
 export const specSchema = section("Spec", description, {
 	$schema: derived(string("Ignored; lets an editor find the JSON Schema.")),
 	...fields,
 });
 
+/** The same for an evaluation by itself: rows to train on may be left out. */
+export const evaluationSpecSchema = section("Spec", description, {
+	$schema: derived(string("Ignored; lets an editor find the JSON Schema.")),
+	...evaluationFields,
+});
+
 /** The spec with every default filled: what the worker obeys. */
 export const resolvedSpecSchema = resolvedForm(
-	section("Spec", description, fields),
+	section("Spec", description, evaluationFields),
 );

@@ -653,7 +653,7 @@ export interface ResolvedModelSpec {
 
 /** Pictures, prompts and answers. */
 export interface ResolvedDataSpec {
-	/** Rows to train on. */
+	/** Rows to train on; an evaluation needs them only where other splits are taken out of them. */
 	readonly train: ResolvedSource;
 	/** Rows to evaluate on while training. */
 	readonly validation: ResolvedOptionalSource;
@@ -675,7 +675,7 @@ export interface ResolvedDataSpec {
 	readonly pictures: ResolvedPicturesSpec;
 }
 
-/** Rows to train on. */
+/** Rows to train on; an evaluation needs them only where other splits are taken out of them. */
 export type ResolvedSource =
 	| ResolvedJsonLinesSource
 	| ResolvedJsonSource
@@ -684,7 +684,8 @@ export type ResolvedSource =
 	| ResolvedImageFolderSource
 	| ResolvedDatasetSource
 	| ResolvedRowsSource
-	| ResolvedAirplanesSource;
+	| ResolvedAirplanesSource
+	| ResolvedNoSource;
 
 /** A JSON Lines file, one row a line; picture paths are relative to the file's folder. */
 export interface ResolvedJsonLinesSource {
@@ -810,6 +811,11 @@ export interface ResolvedAirplanesSource {
 	readonly limit: number | null;
 }
 
+/** This split does not exist. */
+export interface ResolvedNoSource {
+	readonly kind: "none";
+}
+
 /** Rows to evaluate on while training. */
 export type ResolvedOptionalSource =
 	| ResolvedJsonLinesSource
@@ -830,11 +836,6 @@ export interface ResolvedSplitSource {
 	readonly fraction: number;
 	/** Seeds the choice. */
 	readonly seed: number;
-}
-
-/** This split does not exist. */
-export interface ResolvedNoSource {
-	readonly kind: "none";
 }
 
 /** Names of the columns that hold a row. */

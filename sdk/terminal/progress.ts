@@ -8,14 +8,14 @@ import type {
 	StageEvent,
 	StepEvent,
 } from "../run/event.generated.js";
-import type { FinetuneRun } from "../run/run.js";
+import type { RunHandle } from "../run/run.js";
 
 /**
- * Prints what a run is doing until it ends: on a terminal one line that is written anew, elsewhere a line for every
+ * Prints what a run, or an evaluation, is doing until it ends: on a terminal one line that is written anew, elsewhere a line for every
  * tenth of the way. It only looks; errors of the run go to whoever awaits it.
  */
 export async function showProgress(
-	run: FinetuneRun,
+	run: RunHandle<unknown>,
 	output: NodeJS.WriteStream = process.stdout,
 ): Promise<void> {
 	const view = output.isTTY ? new BarView(output) : new LineView(output);
@@ -66,7 +66,7 @@ class Narrator {
 		switch (event.type) {
 			case "resolved":
 				this.#totalSteps = event.totalSteps;
-				return `${event.totalSteps} steps on ${event.device} in ${event.dtype}`;
+				return `${event.totalSteps > 0 ? `${event.totalSteps} steps` : "evaluation"} on ${event.device} in ${event.dtype}`;
 			case "stage":
 				return this.#tellStage(event);
 			case "step":

@@ -13,6 +13,12 @@ import { pythonTest, testPython } from "../support/python.js";
 
 const identity = { runId: "puppet-run", attempt: 1 };
 
+const start = {
+	type: "start",
+	spec: { name: null },
+	task: { kind: "train", resume: null },
+};
+
 async function openLink(handlers: Partial<LinkHandlers> = {}) {
 	const seen = { hellos: 0, strangers: 0, faults: [] as unknown[] };
 	const link = await Link.open(identity, {
@@ -131,7 +137,7 @@ pythonTest(
 			{ steps: 4_000, stepMs: 1 },
 			proxy.endpoint,
 		);
-		link.send({ type: "start", spec: { name: null }, resume: null });
+		link.send(start);
 		let isOver = false;
 		void worker.exited.then(() => {
 			isOver = true;
@@ -169,7 +175,7 @@ pythonTest(
 			{ steps: 100_000, stepMs: 2 },
 			proxy.endpoint,
 		);
-		link.send({ type: "start", spec: { name: null }, resume: null });
+		link.send(start);
 		const asked = Array.from({ length: 40 }, (_, index) => `request-${index}`);
 		for (const [index, requestId] of asked.entries()) {
 			link.send({ type: "tensorStatistics", requestId, pattern: "" });

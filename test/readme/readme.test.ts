@@ -85,6 +85,7 @@ const expected = [
 	/completed after 216 steps.*boeing/s,
 	/birds\/run\/adapter/,
 	/^1 \d.*lora_B.*^stopped \d+ .*adapter/ms,
+	/rouge1: .* (true|false)\n.* (true|false)$/s,
 	/method\.rang.*rank.*method\.alpha -1/s,
 	/^0\.5\n.*brevity/ms,
 	/^3\.\d+.*torch/ms,

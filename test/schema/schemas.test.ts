@@ -21,7 +21,16 @@ interface Examples {
 	}[];
 }
 
-for (const name of ["spec", "resolved-spec", "event", "control"]) {
+const names = [
+	"spec",
+	"resolved-spec",
+	"event",
+	"control",
+	"serving-control",
+	"serving-event",
+];
+
+for (const name of names) {
 	const judge = compileJudge(
 		without$schema(JSON.parse(read(`schemas/${name}.schema.json`))),
 	);
@@ -41,7 +50,7 @@ for (const name of ["spec", "resolved-spec", "event", "control"]) {
 }
 
 test("every event type and control message has a valid example", () => {
-	for (const name of ["event", "control"]) {
+	for (const name of names.filter((one) => /event|control/.test(one))) {
 		const { oneOf }: JsonSchema = JSON.parse(
 			read(`schemas/${name}.schema.json`),
 		);

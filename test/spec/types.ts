@@ -1,5 +1,11 @@
 // Compile-time tests: each line that must not type-check says so, and tsc fails where one does.
-import { defineSpec, finetune, type Spec } from "../../sdk/index.js";
+import {
+	defineSpec,
+	evaluate,
+	finetune,
+	loadModel,
+	type Spec,
+} from "../../sdk/index.js";
 
 const data = {
 	train: { kind: "jsonl", path: "train.jsonl" },
@@ -120,4 +126,33 @@ export async function exhaustive(spec: Spec): Promise<void> {
 	result.test?.tuned?.values["rouge1"]?.toFixed();
 	// @ts-expect-error awaiting the handle gives the result, which cannot be stopped
 	result.stop();
+}
+
+/** Nothing is trained, so nothing can be stopped half-way, and splits may be taken out of training rows only. */
+export async function evaluation(run: string): Promise<void> {
+	evaluate({ model, data: { test: drawn } });
+	evaluate(run, { spec: { evaluation: { maxNewTokens: 9 } } });
+	// @ts-expect-error which model
+	evaluate({ data: { test: drawn } });
+	// @ts-expect-error where it goes is an option
+	evaluate(run, { spec: { output: { folder: "x" } } });
+	// @ts-expect-error a spec is there already
+	evaluate({ model, data: { test: drawn } }, { spec: {} });
+	// @ts-expect-error it can only be canceled
+	evaluate(run).stop();
+	const { test } = await evaluate(run);
+	test?.base?.values["loss"]?.toFixed();
+}
+
+/** A question is a prompt with its pictures, or a conversation. */
+export async function serving(): Promise<void> {
+	await using loaded = await loadModel({ model, adapters: { planes: "x" } });
+	const [answer] = await loaded.generate([{ prompt: "What?", image: "x" }]);
+	answer?.text.trim();
+	// @ts-expect-error both
+	loaded.generate([{ prompt: "What?", messages: [] }]);
+	// @ts-expect-error no prompt
+	loaded.generate([{ image: "x" }]);
+	for await (const piece of loaded.generate([{ prompt: "What?" }]))
+		piece.answer?.stopped.valueOf();
 }

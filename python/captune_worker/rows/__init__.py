@@ -5,11 +5,12 @@ model.
 """
 
 from .conversation import Message, Row
-from .opening import demand_rows, read_splits
+from .opening import SPLITS, demand_rows, read_splits
 from .problems import DROPPED, BadRow, Problem, Problems, RowCode
 
 __all__ = [
     "DROPPED",
+    "SPLITS",
     "BadRow",
     "Message",
     "Problem",

@@ -50,8 +50,10 @@ class Chosen:
     indices: Sequence[int]
 
 
-def read_splits(data: Data, cache: Path, problems: Problems) -> dict[str, list[Row]]:
-    """The rows of every split that exists, by its name; pictures not looked at yet.
+def read_splits(
+    data: Data, cache: Path, problems: Problems, wanted: Sequence[str] = SPLITS
+) -> dict[str, list[Row]]:
+    """The rows of every wanted split that exists; pictures not looked at yet.
 
     Filters come first, then shuffling, then the limit; what is split off is taken from
     what is left of the training rows, for the test split before the validation split.
@@ -62,18 +64,22 @@ def read_splits(data: Data, cache: Path, problems: Problems) -> dict[str, list[R
             nothing; ``PYTHON_PACKAGES_MISSING``.
     """
     album = Album(data, cache)
+    sources = {split: getattr(data, split) for split in wanted}
+    if any(isinstance(source, SplitSource) for source in sources.values()):
+        sources = {"train": data.train, **sources}
     chosen = {
         split: one
         for split in SPLITS
-        if (one := _choose(split, data, cache, problems)) is not None
+        if split in sources
+        and (one := _choose(split, data, cache, problems)) is not None
     }
     for split in ("test", "validation"):
-        source = getattr(data, split)
+        source = sources.get(split)
         if isinstance(source, SplitSource):
             chosen["train"], chosen[split] = _split_off(chosen["train"], split, source)
     return {
         split: list(_rows(split, chosen[split], data, album, problems))
-        for split in SPLITS
+        for split in wanted
         if split in chosen
     }
 

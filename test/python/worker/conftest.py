@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from captune_worker import session, spec
-from captune_worker.control import Control
+from captune_worker.control import Control, Evaluate, Train
 from captune_worker.journal import Journal
 from captune_worker.pictures import Picture
 from captune_worker.report import Report
@@ -114,6 +114,7 @@ def conduct(tmp_path: Path) -> Conduct:
         plain: dict[str, Any],
         folder: Path | None = None,
         scored: list[int] | None = None,
+        task: Evaluate | None = None,
     ) -> Conducted:
         """``folder`` and ``scored`` resume a run."""
         if folder is None:
@@ -126,7 +127,12 @@ def conduct(tmp_path: Path) -> Conduct:
         control = Control(queue.Queue())
         try:
             outcome = session.conduct(
-                spec.parse(plain), folder, tmp_path / "cache", report, control, scored
+                spec.parse(plain),
+                folder,
+                tmp_path / "cache",
+                report,
+                control,
+                task or Train(scored=scored),
             )
         finally:
             journal.close()

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from captune_worker import events, spec
 from captune_worker.errors import Refusal
+from captune_worker.serving import messages
 
 from worker.conftest import SCHEMAS, examples
 
@@ -44,7 +45,17 @@ def test_examples_pass_through_the_structs_unchanged() -> None:
     assert len(seen) == len(EVENT_SCHEMA["oneOf"]) - len(OF_THE_SDK)
 
 
-@pytest.mark.parametrize("name", ["spec", "resolved-spec", "event", "control"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "spec",
+        "resolved-spec",
+        "event",
+        "control",
+        "serving-control",
+        "serving-event",
+    ],
+)
 def test_examples_are_judged_as_typescript_judges_them(name: str) -> None:
     schema = json.loads((SCHEMAS / f"{name}.schema.json").read_bytes())
     validator = jsonschema.Draft202012Validator(schema)
@@ -53,6 +64,17 @@ def test_examples_are_judged_as_typescript_judges_them(name: str) -> None:
         assert validator.is_valid(value)
     for case in examples(name)["invalid"]:
         assert not validator.is_valid(case["value"]), case["why"]
+
+
+def test_messages_of_a_loaded_model_pass_through_their_structs_unchanged() -> None:
+    for value in examples("serving-control")["valid"]:
+        assert msgspec.to_builtins(messages.parse(value)) == value
+    said = messages.Said.__subclasses__()
+    by_tag = {struct.__struct_config__.tag: struct for struct in said}
+    for value in examples("serving-event")["valid"]:
+        assert (
+            msgspec.to_builtins(msgspec.convert(value, by_tag[value["type"]])) == value
+        )
 
 
 @pytest.mark.parametrize("index", range(3))

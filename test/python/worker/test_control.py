@@ -3,9 +3,10 @@
 import queue
 import threading
 import time
+from pathlib import Path
 
 import pytest
-from captune_worker.control import Control, Decision, Start
+from captune_worker.control import Control, Decision, Evaluate, Start, Train
 from captune_worker.errors import Abandoned, Canceled
 
 
@@ -90,11 +91,27 @@ def test_the_links_failure_reaches_training(
 
 def test_messages_before_the_start_count(control: Control, inbox: queue.Queue) -> None:
     inbox.put({"type": "stop"})
-    inbox.put({"type": "start", "spec": {"name": "x"}, "resume": None})
-    assert control.wait_for_start() == Start(spec={"name": "x"}, scored=None)
+    task = {"kind": "train", "resume": None}
+    inbox.put({"type": "start", "spec": {"name": "x"}, "task": task})
+    assert control.wait_for_start() == Start(
+        spec={"name": "x"}, task=Train(scored=None)
+    )
     assert control.at_boundary().stop
 
 
 def test_a_start_can_be_a_resumption(control: Control, inbox: queue.Queue) -> None:
-    inbox.put({"type": "start", "spec": {}, "resume": {"scored": [2, 4]}})
-    assert control.wait_for_start() == Start(spec={}, scored=[2, 4])
+    task = {"kind": "train", "resume": {"scored": [2, 4]}}
+    inbox.put({"type": "start", "spec": {}, "task": task})
+    assert control.wait_for_start() == Start(spec={}, task=Train(scored=[2, 4]))
+
+
+@pytest.mark.parametrize("weights", [None, "run/adapter"])
+def test_a_start_can_be_an_evaluation(
+    control: Control, inbox: queue.Queue, weights: str | None
+) -> None:
+    task = {"kind": "evaluate", "weights": weights, "step": 7}
+    inbox.put({"type": "start", "spec": {}, "task": task})
+    folder = None if weights is None else Path(weights)
+    assert control.wait_for_start() == Start(
+        spec={}, task=Evaluate(weights=folder, step=7)
+    )

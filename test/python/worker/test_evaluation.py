@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from captune_worker.control import Evaluate
 from captune_worker.examples import Encoder
 from captune_worker.pictures import read_image
 from peft import PeftModel
@@ -146,6 +147,48 @@ def test_an_evaluation_has_a_checkpoint_and_carries_one_id(
     codes = [one["code"] for one in evaluated.of("warning")]
     assert codes == ["PICTURES_SHARED"] * 3 + ["SCORE_LATE"]
     assert evaluated.outcome.kept_step == STEPS
+
+
+METHODS = {
+    "language": {},
+    "projector": {"targetModules": "language+projector", "dropout": 0.1},
+    "whole modules": {"modulesToSave": ["img_projection"], "rslora": True},
+    "dora": {"dora": True},
+    "biases": {"bias": "all"},
+    "full": {"kind": "full"},
+}
+
+
+@pytest.mark.parametrize("changes", METHODS.values(), ids=METHODS)
+def test_weights_by_themselves_score_what_they_scored_in_the_run(
+    conduct: Conduct, plain_spec: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    """To the bit, whatever is trained; and the base model too."""
+    plain = copy.deepcopy(plain_spec)
+    plain["data"]["validation"] = plain["data"]["test"] = plain["data"]["train"]
+    plain["training"].update(maxSteps=2, learningRate=1e-2, batchSize=3)
+    plain["evaluation"].update(everySteps=2, batchSize=3, maxNewTokens=12)
+    plain["method"] = changes if "kind" in changes else plain["method"] | changes
+    run = conduct(plain)
+
+    def told(conducted: Conducted, split: str, which: str) -> list[dict[str, Any]]:
+        return [
+            {key: one[key] for key in ("items", "examples") if key in one}
+            for one in conducted.events
+            if one["type"] in ("predictions", "evaluation")
+            and (one["split"], one["model"]) == (split, which)
+        ]
+
+    tuned = conduct(plain, task=Evaluate(weights=run.outcome.adapter, step=2))
+    for split in ("validation", "test"):
+        assert told(tuned, split, "tuned") == told(run, split, "tuned") != []
+    plain["data"]["train"] = {"kind": "none"}
+    base = conduct(plain, task=Evaluate(weights=None, step=0))
+    assert told(base, "test", "base") != told(run, "test", "tuned")
+    if not changes.get("dora"):  # which is the base model but for rounding
+        assert told(base, "test", "base") == told(run, "test", "base") != []
+    for alone in (tuned, base):
+        assert {one.name for one in alone.folder.iterdir()} == {"worker.jsonl"}
 
 
 def test_an_example_cap_takes_the_first_rows(

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from captune_worker import phi3_v  # noqa: F401  (registers the Auto classes)
 from captune_worker.examples import (
     IGNORED,
     Encoder,
@@ -13,7 +14,6 @@ from captune_worker.examples import (
     collate,
     collate_prompts,
 )
-from captune_worker.model import phi3_v  # noqa: F401  (registers the Auto classes)
 from captune_worker.rows import BadRow, Message, Row
 from hypothesis import given
 from hypothesis import strategies as st
