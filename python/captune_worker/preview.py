@@ -24,6 +24,7 @@ from .phi3_v.tiling import TILE
 from .pixels import Pool, View
 from .spec import Spec, parse
 
+
 class Request(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What is asked."""
 
