@@ -31,7 +31,7 @@ METHODS = {
 }
 
 
-def ask(run: Path, base: Path, folder: Path, **changes: Any) -> Request:
+def ask(run: Path, base: Path, folder: Path, /, **changes: Any) -> Request:
     """A request for an export of a run of the tiny model."""
     fields = {
         "form": "merged",
