@@ -26,6 +26,19 @@ export {
 	WorkerError,
 } from "./errors.js";
 export {
+	type AdapterFacts,
+	type ExportedModel,
+	type ExportForm,
+	type ExportOptions,
+	type ExportVerification,
+	exportModel,
+} from "./export/export.js";
+export {
+	type PushedModel,
+	type PushOptions,
+	pushToHub,
+} from "./export/push.js";
+export {
 	finetune,
 	type RowsOfSplits,
 	type SpecOfRows,

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { materialize, type RowsInput } from "../data/materialize.js";
 import { CanceledError } from "../errors.js";
+import { deliver, isDelivered } from "../export/deliver.js";
 import {
 	ensureEnvironment,
 	type InstallProgress,
@@ -25,7 +26,7 @@ import type { EndEvent, RunEvent } from "./event.generated.js";
 import { crashed, fromEnd, neverStarted, toEnd } from "./failure.js";
 import { RunFolder, runFiles } from "./folder.js";
 import { currentEvents, readHistory } from "./history.js";
-import { RunJournal } from "./journal.js";
+import { isEvent, RunJournal } from "./journal.js";
 import type { FinetuneResult } from "./result.js";
 import type { EventStream } from "./stream.js";
 
@@ -69,6 +70,9 @@ export class Session {
 	#isGreeted = false;
 	#steps = 0;
 	#end: EndEvent | undefined;
+	/** The worker's end, kept back while there is something left to do: nothing follows an end. */
+	#lastWords: EndEvent | undefined;
+	#python = "";
 	#failure: unknown;
 
 	constructor(options: SessionOptions, stream: EventStream) {
@@ -82,13 +86,13 @@ export class Session {
 		const folder = await this.#openFolder();
 		try {
 			const end = await this.#train(folder);
-			const result = this.#result(end, (Date.now() - startedAt) / 1000);
+			const result = await this.#handOver(folder, end, startedAt);
 			folder.writeJson(runFiles.result, result);
 			await this.#writeReport();
 			folder.close();
 			return result;
 		} catch (error) {
-			if (this.#end === undefined)
+			if (this.#end === undefined || this.#lastWords !== undefined)
 				this.#journal?.say(toEnd(error, this.#steps));
 			if (this.#steps > 0) folder.close();
 			else folder.discard();
@@ -158,9 +162,10 @@ export class Session {
 					}),
 			}),
 		);
+		this.#python = environment.python;
 		this.#link = await this.#openLink(folder);
 		try {
-			return await this.#follow(environment.python, folder);
+			return await this.#follow(folder);
 		} finally {
 			await this.#link.close();
 		}
@@ -203,10 +208,10 @@ export class Session {
 	}
 
 	/** From the worker's start to its exit, where everything is known. */
-	async #follow(python: string, folder: RunFolder): Promise<EndEvent> {
+	async #follow(folder: RunFolder): Promise<EndEvent> {
 		const { runId, spec, startTimeoutMs, graceMs, program } = this.#options;
 		const worker = await startWorker({
-			python,
+			python: this.#python,
 			...(program === undefined ? {} : { program }),
 			bootstrap: {
 				...this.#link?.address,
@@ -272,8 +277,36 @@ export class Session {
 	}
 
 	#takeEvents(events: readonly unknown[], folder: RunFolder): void {
-		for (const event of this.#journal?.relay(events) ?? [])
+		const last = events.at(-1);
+		const held = isDelivered(this.#options.spec.output) && isCompletion(last);
+		for (const event of this.#journal?.relay(
+			held ? events.slice(0, -1) : events,
+		) ?? [])
 			this.#note(event, folder);
+		if (!held) return;
+		this.#lastWords = this.#end = last;
+		void this.#worker?.end(this.#options.graceMs);
+	}
+
+	/** The result; of a run that is complete also what is exported, before its end is told. */
+	async #handOver(
+		folder: RunFolder,
+		end: EndEvent,
+		startedAt: number,
+	): Promise<FinetuneResult> {
+		const result = () => this.#result(end, (Date.now() - startedAt) / 1000);
+		if (this.#lastWords === undefined) return result();
+		const delivered = await this.#unlessCanceled(
+			deliver(folder.path, end.keptStep, this.#options.spec.output, {
+				python: this.#python,
+				signal: this.#cancel.signal,
+				say: (event) => this.#journal?.say(event),
+			}),
+		);
+		const last = this.#lastWords;
+		this.#lastWords = undefined;
+		this.#journal?.relay([last]);
+		return { ...result(), ...delivered };
 	}
 
 	/** A page that cannot be drawn is no reason to lose a run. */
@@ -358,9 +391,15 @@ export class Session {
 			runId,
 			folder,
 			adapter: end.adapter as string,
+			merged: null,
+			hub: null,
 			specHash: hashSpec(spec),
 			...(this.#director as Director).result(end),
 			seconds,
 		};
 	}
 }
+
+/** Is it the end of a run that has done all its steps? */
+const isCompletion = (event: unknown): event is EndEvent =>
+	isEvent(event) && event.type === "end" && event.status === "completed";

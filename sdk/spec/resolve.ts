@@ -36,6 +36,9 @@ export function resolveSpec(
 	);
 	const best = draft.evaluation?.best;
 	if (best) best.direction ??= naturalDirection(best.metric) ?? "max";
+	const hub = draft.output?.hub;
+	if (typeof hub === "object" && hub !== null)
+		hub.form ??= draft.method?.kind === "full" ? "merged" : "adapter";
 	issues.push(...breaches(draft, { given, ownMetrics: metrics }, issues));
 	if (issues.length > 0) throw new SpecError(issues);
 	delete draft.$schema;

@@ -37,7 +37,6 @@ class Pushed(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Where it is now; the twin of ``sdk/export/push.ts``."""
 
     repository: str
-    """With its owner, also where only a name was given."""
     url: str
     commit: str
 
@@ -55,13 +54,14 @@ def push(request: Request) -> Pushed:
         made = api.create_repo(
             request.repository, private=request.private, exist_ok=True
         )
-        repository = made.repo_id
-        if request.private and not api.model_info(repository).private:
-            raise _public(repository)
+        if request.private and not api.model_info(request.repository).private:
+            raise _public(request.repository)
         if request.revision is not None:
-            api.create_branch(repository, branch=request.revision, exist_ok=True)
+            api.create_branch(
+                request.repository, branch=request.revision, exist_ok=True
+            )
         commit = api.create_commit(
-            repository,
+            request.repository,
             operations=operations(folder, request.readme),
             commit_message=request.message,
             revision=request.revision,
@@ -72,7 +72,7 @@ def push(request: Request) -> Pushed:
         raise _failed(request, error) from error
     except (HTTPError, HFValidationError, OSError, ValueError, RuntimeError) as error:
         raise _failed(request, error) from error
-    return Pushed(repository=repository, url=str(made), commit=commit.oid)
+    return Pushed(repository=request.repository, url=str(made), commit=commit.oid)
 
 
 def operations(folder: Path, readme: str) -> list[CommitOperationAdd]:
