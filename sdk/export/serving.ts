@@ -24,6 +24,10 @@ export function useSection(
 	const dtype = pythonString(trainedIn(source) ?? "auto");
 	const crops =
 		source.imageCrops === null ? "" : `, num_crops=${source.imageCrops}`;
+	const revision =
+		base === null || source.revision === null
+			? ""
+			: `, revision=${pythonString(source.revision)}`;
 	const load =
 		form === "merged"
 			? [
@@ -32,8 +36,8 @@ export function useSection(
 				]
 			: [
 					`base = ${pythonString(base ?? basePlace(source, place))}`,
-					`processor = AutoProcessor.from_pretrained(base${crops})`,
-					`model = AutoModelForImageTextToText.from_pretrained(base, dtype=${dtype})`,
+					`processor = AutoProcessor.from_pretrained(base${revision}${crops})`,
+					`model = AutoModelForImageTextToText.from_pretrained(base${revision}, dtype=${dtype})`,
 					`model = PeftModel.from_pretrained(model, ${own})`,
 				];
 	const prompt = verification.isDrawn

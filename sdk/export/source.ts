@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { InputError } from "../errors.js";
 import { type RunRecord, readPredictions, readRun } from "../report/read.js";
 import { runFiles } from "../run/folder.js";
+import { folderOrHubId } from "../spec/resolve.js";
 
 /** Weights to export, and where they come from. */
 export interface ExportSource {
@@ -42,7 +43,7 @@ export function readSource(source: string, baseModel?: string): ExportSource {
 		return {
 			weights,
 			isAdapter: isAdapter(weights),
-			base: baseModel ?? nameOrPath,
+			base: baseModel === undefined ? nameOrPath : folderOrHubId(baseModel),
 			revision: baseModel === undefined ? revision : null,
 			imageCrops,
 			run,
@@ -117,14 +118,15 @@ function baseOf(
 	weights: string,
 	baseModel: string | undefined,
 ): Pick<ExportSource, "base" | "revision"> {
-	if (baseModel !== undefined) return { base: baseModel, revision: null };
+	if (baseModel !== undefined)
+		return { base: folderOrHubId(baseModel), revision: null };
 	if (!isAdapter(weights)) return { base: weights, revision: null };
 	const config = JSON.parse(
 		readFileSync(join(weights, "adapter_config.json"), "utf8"),
 	);
 	const base: unknown = config.base_model_name_or_path;
 	if (typeof base === "string" && base !== "")
-		return { base, revision: config.revision ?? null };
+		return { base: folderOrHubId(base), revision: config.revision ?? null };
 	throw nothing(
 		"baseModel",
 		undefined,

@@ -76,7 +76,7 @@ function makeAbsolute(draft: Draft, cwd: string): void {
 }
 
 /** As in transformers, a folder of that name wins over a hub id. */
-function folderOrHubId(nameOrPath: string, cwd: string): string {
+export function folderOrHubId(nameOrPath: string, cwd = process.cwd()): string {
 	const folder = absolute(cwd, nameOrPath);
 	return !isHubId(nameOrPath) || existsSync(folder) ? folder : nameOrPath;
 }

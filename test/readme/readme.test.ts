@@ -87,6 +87,7 @@ const expected = [
 	/^1 \d.*lora_B.*^stopped \d+ .*adapter/ms,
 	/method\.rang.*rank.*method\.alpha -1/s,
 	/^0\.5\n.*brevity/ms,
+	/birds\/merged true /,
 	/^3\.\d+.*torch/ms,
 ];
 

@@ -3,7 +3,9 @@
 The folder appears under another name; whoever asked gives it its own, with a README.
 """
 
+import errno
 import gc
+import os
 import shutil
 import warnings
 from pathlib import Path
@@ -14,6 +16,7 @@ import torch
 from transformers import AutoProcessor
 from transformers.utils import logging as transformers_logging
 
+from ..errors import Refusal, issue
 from ..hub import EMBEDDED, fetch_model
 from ..oneshot import serve
 from ..spec import Model
@@ -80,49 +83,49 @@ def export(request: Request) -> Exported:
     folder.mkdir(parents=True)
     try:
         return _export(request, folder)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)
+        if os.strerror(errno.ENOSPC) in str(error):
+            raise _disk_full(request) from error
         raise
 
 
 @torch.no_grad()
 def _export(request: Request, folder: Path) -> Exported:
     base = fetch_base(request)
-    hub_id = None
-    if request.base not in EMBEDDED and not Path(request.base).is_dir():
-        hub_id = request.base
+    hub_id = place_on_hub(request.base)
     device = choose_device(request.device, base)
     weights = Path(request.weights)
+    # What is judged is what lies on the disk, as others will read it.
     if request.form == "adapter":
         with as_refusal(weights):
             write_adapter(folder, weights, hub_id, request.revision)
-    source = folder if request.form == "adapter" else weights
-    tuned = load_tuned(base, source, request.dtype, device)
+        weights = folder
+    tuned = load_tuned(base, weights, request.dtype, device)
+    adapter = tuned.adapter
     processor = load_processor(base, request.image_crops)
     probe = make_probe(processor, request.row)
     expected = logits_of(tuned.causal, probe)
     effect = effect_of(tuned, probe, expected)
     if request.form == "adapter":
         said = caption(tuned.causal, processor, probe, request.max_new_tokens)
-        merged = merge(tuned)
-    else:
-        causal = merge(tuned)
-        write_model(folder, causal, base, hub_id, request.image_crops)
-        # What is judged is what lies on the disk, as others will read it.
-        facts = tuned.adapter
-        del causal, tuned
+    model = merge(tuned)
+    del tuned
+    if request.form == "merged":
+        write_model(folder, model, base, hub_id, request.image_crops)
+        del model
         free(device)
-        merged = load_model(folder, "auto", device)
+        model = load_model(folder, "auto", device)
         processor = load_processor(folder, None)
         probe = make_probe(processor, request.row)
-        said = caption(merged, processor, probe, request.max_new_tokens)
-    numbers = compare(expected, logits_of(merged, probe), merged.dtype)
+        said = caption(model, processor, probe, request.max_new_tokens)
+    numbers = compare(expected, logits_of(model, probe), model.dtype)
     return Exported(
         base=hub_id,
-        parameters=sum(one.numel() for one in merged.parameters()),
-        adapter=tuned.adapter if request.form == "adapter" else facts,
+        parameters=sum(one.numel() for one in model.parameters()),
+        adapter=adapter,
         verification=Verification(
-            dtype=str(merged.dtype).removeprefix("torch."),
+            dtype=str(model.dtype).removeprefix("torch."),
             device=device.type,
             effect=effect,
             prompt=probe.prompt,
@@ -132,6 +135,11 @@ def _export(request: Request, folder: Path) -> Exported:
             **numbers,
         ),
     )
+
+
+def place_on_hub(base: str) -> str | None:
+    """The base's id there; None for a folder, and for what comes with the package."""
+    return None if base in EMBEDDED or Path(base).is_dir() else base
 
 
 def effect_of(tuned: Tuned, probe: Probe, expected: torch.Tensor) -> float | None:
@@ -173,6 +181,12 @@ def free(device: torch.device) -> None:
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
+
+
+def _disk_full(request: Request) -> Refusal:
+    remedy = "Free some space, or choose a folder on another disk."
+    problem = issue("folder", "has no room for the export", request.folder, remedy)
+    return Refusal("DISK_FULL", "Nothing was exported", [problem])
 
 
 def main() -> None:

@@ -1,6 +1,8 @@
 """Exports: the merged model is the adapter's model, in the base's layout."""
 
+import errno
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -236,4 +238,14 @@ def test_what_does_not_fit_is_refused_and_nothing_is_left(
     with pytest.raises(Refusal) as caught:
         export(ask(run, checkpoint, folder))
     assert caught.value.code == "EXPORT_MISMATCH"
+    assert not folder.exists()
+
+    def fill(path: Path, *_: Any) -> None:
+        (path / "half").touch()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("captune_worker.export.__main__.write_model", fill)
+    with pytest.raises(Refusal) as caught:
+        export(ask(run, checkpoint, folder))
+    assert caught.value.code == "DISK_FULL"
     assert not folder.exists()
