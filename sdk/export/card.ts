@@ -4,7 +4,7 @@ import type { ExportedModel } from "./export.js";
 import {
 	type CardScore,
 	dataSection,
-	datasetsOf,
+	datasetOf,
 	scoresOf,
 	scoresSection,
 	settingsSection,
@@ -40,7 +40,7 @@ function frontMatter(
 	scores: readonly CardScore[],
 ): Record<string, unknown> {
 	const { form, base, adapter } = exported;
-	const datasets = source.run === null ? [] : datasetsOf(source.run.spec);
+	const dataset = source.run && datasetOf(source.run.spec.data.train);
 	return {
 		...(base === null
 			? {}
@@ -56,14 +56,14 @@ function frontMatter(
 			...(adapter === null ? ["full-finetuning"] : ["lora"]),
 			...(adapter?.dora ? ["dora"] : []),
 		],
-		...(datasets.length === 0 ? {} : { datasets }),
+		...(dataset ? { datasets: [dataset] } : {}),
 		...(scores.length === 0
 			? {}
 			: {
 					"model-index": [
 						{
 							name: titleOfCard(exported, source),
-							results: scores.map(resultOf),
+							results: scores.map((score) => resultOf(score, source)),
 						},
 					],
 				}),
@@ -71,9 +71,13 @@ function frontMatter(
 }
 
 /** Scores as the hub shows them. */
-const resultOf = ({ split, tuned }: CardScore) => ({
+const resultOf = ({ split, tuned }: CardScore, { run }: ExportSource) => ({
 	task: { type: "image-text-to-text" },
-	dataset: { name: `${split} split`, type: "private", split },
+	dataset: {
+		name: `${split} split`,
+		type: (run && datasetOf(run.spec.data[split])) ?? "custom",
+		split,
+	},
 	metrics: Object.entries(tuned.values)
 		.filter(([, value]) => value !== null)
 		.map(([type, value]) => ({ type, name: type, value })),

@@ -5,6 +5,8 @@ import { isHubId } from "../spec/hash.js";
 import type { ResolvedSpec } from "../spec/spec.generated.js";
 import { plain, table } from "./markup.js";
 
+type Source = ResolvedSpec["data"]["test"];
+
 type Range = Readonly<Record<"min" | "mean" | "max", number>>;
 
 /** The last score of a model on a split. */
@@ -56,10 +58,11 @@ export function dataSection({ events, spec }: RunRecord): string {
 	const data = events.findLast((event) => event.type === "data");
 	if (data === undefined) return "";
 	const rows = data.splits.map((one) => {
+		const source = spec.data[one.split];
 		const dropped = Object.values(one.dropped).reduce((sum, n) => sum + n, 0);
 		return [
 			one.split,
-			sourceOf(spec.data[one.split]),
+			plain(datasetOf(source) ?? source.kind),
 			`${one.rows}${dropped > 0 ? ` (${dropped} left out)` : ""}`,
 			range(one.visualTokens),
 			range(one.promptTokens),
@@ -119,19 +122,11 @@ ${table(
 const range = ({ min, mean, max }: Range) =>
 	min === max ? `${min}` : `${min} to ${max}, ${mean.toFixed(1)} on average`;
 
-/** Ids of data sets on the hub that were trained on. */
-export function datasetsOf({ data }: ResolvedSpec): string[] {
-	const { train } = data;
-	return train.kind === "dataset" && isHubId(train.nameOrPath)
-		? [train.nameOrPath]
-		: [];
-}
-
-function sourceOf(source: ResolvedSpec["data"]["test"]): string {
-	return source.kind === "dataset" && isHubId(source.nameOrPath)
-		? plain(source.nameOrPath)
-		: source.kind;
-}
+/** The id of a data set on the hub; null for other sources, whose names are nobody else's business. */
+export const datasetOf = (source: Source): string | null =>
+	source.kind === "dataset" && isHubId(source.nameOrPath)
+		? source.nameOrPath
+		: null;
 
 const shown = (value: number | null | undefined) =>
 	typeof value === "number" ? value.toFixed(4) : "-";

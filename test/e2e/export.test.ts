@@ -179,10 +179,14 @@ pythonTest(
 pythonTest("strangers get the run's answers out of both forms", async () => {
 	const { images, prediction } = firstAnswer();
 	assert.ok(prediction.length > 0);
-	for (const form of ["merged", "adapter"] as const) {
+	const checkpoint = join(result.folder, "checkpoints", "step-000004");
+	for (const [form, source] of [
+		["merged", result.folder],
+		["adapter", checkpoint],
+	] as const) {
 		const folder = join(work, form);
 		const exported = await withHub("", () =>
-			exportModel(result.folder, { folder, form, dtype: "float32", python }),
+			exportModel(source, { folder, form, dtype: "float32", python }),
 		);
 		const { verification } = exported;
 		assert.is(exported.base, base);

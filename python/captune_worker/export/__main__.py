@@ -29,6 +29,7 @@ from .tuned import (
     load_model,
     load_tuned,
     merge,
+    stored_dtype,
 )
 from .verify import (
     Probe,
@@ -94,14 +95,15 @@ def export(request: Request) -> Exported:
 def _export(request: Request, folder: Path) -> Exported:
     base = fetch_base(request)
     hub_id = place_on_hub(request.base)
-    device = choose_device(request.device, base)
+    dtype = stored_dtype(base) if request.dtype == "auto" else request.dtype
+    device = choose_device(request.device, base, dtype)
     weights = Path(request.weights)
     # What is judged is what lies on the disk, as others will read it.
     if request.form == "adapter":
         with as_refusal(weights):
             write_adapter(folder, weights, hub_id, request.revision)
         weights = folder
-    tuned = load_tuned(base, weights, request.dtype, device)
+    tuned = load_tuned(base, weights, dtype, device)
     adapter = tuned.adapter
     processor = load_processor(base, request.image_crops)
     probe = make_probe(processor, request.row)

@@ -23,6 +23,8 @@ ADAPTER = "adapter_model.safetensors"
 ADAPTER_CONFIG = "adapter_config.json"
 WRAPPED = "base_model.model."
 """What PEFT puts before the name of every module."""
+DTYPES = {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}
+"""Types of weights by their safetensors names."""
 ROOM = 1.3
 """A GPU is used where it holds so many times the weights."""
 
@@ -54,16 +56,14 @@ class Tuned:
 def load_tuned(base: Path, weights: Path, dtype: str, device: torch.device) -> Tuned:
     """The model in ``base`` with the adapter in ``weights``, or the model that is there.
 
-    ``dtype`` is that of the weights, ``auto`` as they are stored in ``base``. Only
-    plain PEFT is used, as whoever loads the adapter does.
+    ``dtype`` is that of the weights. Only plain PEFT is used, as whoever loads the
+    adapter does.
 
     Raises:
         Refusal: ``MODEL_INVALID`` for what cannot be loaded, or does not fit the base.
     """
     is_adapter = (weights / ADAPTER_CONFIG).exists()
     with as_refusal(weights):
-        if dtype == "auto":
-            dtype = stored_dtype(base)
         causal = load_model(base if is_adapter else weights, dtype, device)
         if not is_adapter:
             return Tuned(causal=causal, adapter=None)
@@ -108,18 +108,23 @@ def load_model(folder: Path, dtype: str, device: torch.device) -> Any:
 
 
 def stored_dtype(folder: Path) -> str:
-    """Name of the type in which a model's files hold its weights."""
-    with safe_open(min(folder.glob("*.safetensors")), "pt") as file:
-        name = min(file.keys())
-        return str(file.get_tensor(name).dtype).removeprefix("torch.")
+    """Name of the type in which a model's files hold its weights.
+
+    Raises:
+        Refusal: ``MODEL_INVALID`` for one that is not computed in.
+    """
+    with as_refusal(folder), safe_open(min(folder.glob("*.safetensors")), "pt") as file:
+        return DTYPES[file.get_slice(min(file.keys())).get_dtype()]
 
 
-def choose_device(wanted: str, base: Path) -> torch.device:
-    """The GPU where there is one with room for the model, else the CPU."""
+def choose_device(wanted: str, base: Path, dtype: str) -> torch.device:
+    """The GPU where there is one with room for the model in ``dtype``, else the CPU."""
     if wanted == "cpu" or not torch.cuda.is_available():
         return torch.device("cpu")
     free, _ = torch.cuda.mem_get_info()
-    needed = ROOM * sum(one.stat().st_size for one in base.glob("*.safetensors"))
+    stored = sum(one.stat().st_size for one in base.glob("*.safetensors"))
+    size = {name: getattr(torch, name).itemsize for name in DTYPES.values()}
+    needed = ROOM * stored * size[dtype] / size[stored_dtype(base)]
     return torch.device("cuda" if needed < free else "cpu")
 
 
