@@ -73,8 +73,10 @@ def load_tuned(base: Path, weights: Path, dtype: str, device: torch.device) -> T
             warnings.filterwarnings("ignore", message="Found missing adapter keys")
             peft = PeftModel.from_pretrained(causal, weights, torch_device=device.type)
     peft.eval()
-    # PEFT is silent on tensors that are too many.
-    differ = names ^ get_peft_model_state_dict(peft).keys()
+    # PEFT is silent on tensors that are too many. Embeddings it may save whole: asked
+    # for them, it looks the base model up on the hub.
+    own = get_peft_model_state_dict(peft, save_embedding_layers=False).keys()
+    differ = (own - names) | (names - own - peft.state_dict().keys())
     if differ:
         raise _invalid(weights, f"does not fit the base model, as in {min(differ)}")
     return Tuned(causal=peft, adapter=adapter_facts(weights, names))
