@@ -25,8 +25,13 @@ export function renderCard(
 		`# ${plain(titleOfCard(exported, source))}\n\n${introduction(exported)}`,
 		useSection(exported, source, place),
 		serveSection(exported, place),
-		scoresSection(scores),
-		...(run === null ? [] : [dataSection(run), settingsSection(run, step)]),
+		...(run === null
+			? []
+			: [
+					scoresSection(scores, run),
+					dataSection(run),
+					settingsSection(run, step),
+				]),
 		checkedSection(exported),
 		`Made with captune ${version()}.\n`,
 	];

@@ -20,8 +20,8 @@ export const isDelivered = ({ merged, hub }: ResolvedSpec["output"]): boolean =>
 	merged || hub !== null;
 
 /**
- * Writes and pushes what the spec asks for, of weights that have seen `step` steps. The run is worth having without it: what fails is a warning, with what to call
- * to do it again.
+ * Writes and pushes what the spec asks for, of weights that have seen `step` steps. The run is worth having without it:
+ * what fails is a warning, EXPORT_FAILED or HUB_PUSH_FAILED, that tells how to do it again.
  *
  * @throws {CanceledError} on abort.
  */
@@ -31,58 +31,79 @@ export async function deliver(
 	{ merged, hub }: ResolvedSpec["output"],
 	{ python, signal, say }: DeliveryPorts,
 ): Promise<Pick<FinetuneResult, "merged" | "hub">> {
-	const attempt = async <Value>(
-		message: string,
-		code: string,
-		remedy: string,
-		work: () => Promise<Value>,
-	): Promise<Value | null> => {
-		const stage = { type: "stage", stage: "save", message } as const;
-		const amounts = { done: null, total: null, unit: null };
-		say({ ...stage, ...amounts, state: "started" });
-		try {
-			const value = await work();
-			say({ ...stage, ...amounts, state: "completed" });
-			return value;
-		} catch (error) {
-			if (error instanceof CanceledError) throw error;
-			const known = CaptuneError.isInstance(error) ? error : undefined;
-			say({
-				type: "warning",
-				code,
-				message: `${(error as Error).message} The run is complete all the same. ${remedy}`,
-				data: { code: known?.code ?? null, issues: known?.issues ?? [] },
-			});
-			return null;
-		}
-	};
 	// The end of the run, which tells the step, is not told yet.
 	const source = () => ({ ...readSource(folder), step });
-	return {
-		merged: merged
-			? await attempt(
-					"merged model",
-					"EXPORT_FAILED",
-					`exportModel("${folder}", { folder }) does it again.`,
-					async () => {
-						const written = await writeExport(source(), {
-							python,
-							folder: join(folder, "merged"),
-							form: "merged",
-							dtype: "auto",
-							signal,
-						});
-						return written.folder;
-					},
-				)
-			: null,
-		hub: hub
-			? await attempt(
-					`push to ${hub.repository}`,
-					"HUB_PUSH_FAILED",
-					`pushToHub("${folder}") does it again.`,
-					() => push(source(), { ...hub, python, signal }),
-				)
-			: null,
-	};
+	const written = merged
+		? await attempt(
+				{
+					message: "merged model",
+					code: "EXPORT_FAILED",
+					again: `exportModel("${folder}", { folder })`,
+				},
+				say,
+				async () =>
+					writeExport(source(), {
+						python,
+						folder: join(folder, "merged"),
+						form: "merged",
+						dtype: "auto",
+						signal,
+					}),
+			)
+		: null;
+	const pushed = hub
+		? await attempt(
+				{
+					message: `push to ${hub.repository}`,
+					code: "HUB_PUSH_FAILED",
+					again: `pushToHub("${folder}")`,
+				},
+				say,
+				async () => push(source(), { ...hub, python, signal }),
+			)
+		: null;
+	return { merged: written?.folder ?? null, hub: pushed };
+}
+
+interface Task {
+	/** What is being done. */
+	readonly message: string;
+	/** Of the warning where it fails. */
+	readonly code: string;
+	/** The call that does it again. */
+	readonly again: string;
+}
+
+/** Does something between the two events that tell of it; null, with a warning, where it fails. */
+async function attempt<Value>(
+	{ message, code, again }: Task,
+	say: DeliveryPorts["say"],
+	work: () => Promise<Value>,
+): Promise<Value | null> {
+	const tell = (state: "started" | "completed") =>
+		say({
+			type: "stage",
+			stage: "save",
+			state,
+			done: null,
+			total: null,
+			unit: null,
+			message,
+		});
+	tell("started");
+	try {
+		const value = await work();
+		tell("completed");
+		return value;
+	} catch (error) {
+		if (error instanceof CanceledError) throw error;
+		const known = CaptuneError.isInstance(error) ? error : undefined;
+		say({
+			type: "warning",
+			code,
+			message: `${(error as Error).message} The run is complete all the same; ${again} does it again.`,
+			data: { code: known?.code ?? null, issues: known?.issues ?? [] },
+		});
+		return null;
+	}
 }

@@ -38,8 +38,15 @@ export function scoresOf(
 	});
 }
 
-export function scoresSection(scores: readonly CardScore[]): string {
+export function scoresSection(
+	scores: readonly CardScore[],
+	{ spec }: RunRecord,
+): string {
 	if (scores.length === 0) return "";
+	const note =
+		spec.method.kind === "qlora"
+			? "\nMeasured in the run, on the base model in 4 bits; here it has its own weights, of more bits.\n"
+			: "";
 	const rows = scores.flatMap(({ split, tuned, base }) =>
 		Object.entries(tuned.values).map(([metric, value]) => [
 			split,
@@ -51,7 +58,7 @@ export function scoresSection(scores: readonly CardScore[]): string {
 	);
 	return `## Scores
 
-${table(["split", "metric", "base model", "this model", "rows"], rows)}`;
+${table(["split", "metric", "base model", "this model", "rows"], rows)}${note}`;
 }
 
 export function dataSection({ events, spec }: RunRecord): string {

@@ -113,7 +113,7 @@ function vllmAdapter(adapter: ExportedModel["adapter"]): string {
 			? ["it takes no modules that were trained whole"]
 			: []),
 	];
-	return `its \`Phi3VForCausalLM\` takes no adapters (as of the end of 2026)${also.map((one) => `; ${one}`).join("")}. Export the merged form: \`exportModel(run, { folder, form: "merged" })\``;
+	return `its \`Phi3VForCausalLM\` takes no adapters (it is no \`SupportsLoRA\` in any version seen by the end of 2026)${also.map((one) => `; ${one}`).join("")}. Export the merged form: \`exportModel(run, { folder, form: "merged" })\``;
 }
 
 /** What the run computed in: so its answers come back exactly. */

@@ -251,6 +251,24 @@ pythonTest(
 		assert.is(warning.code, "HUB_PUSH_FAILED");
 		assert.match(warning.message, /403.*HF_TOKEN.*run is complete.*pushToHub/s);
 		assert.not.match(JSON.stringify(said), token);
+		const missing = { ...run.spec.output, merged: true, hub: null };
+		const signal = new AbortController().signal;
+		const say = (event: EventBody) => said.push(event);
+		await deliver(temporaryFolder(), 4, missing, { python, signal, say });
+		const failed = said.at(-1);
+		assert.ok(failed?.type === "warning");
+		assert.is(failed.code, "EXPORT_FAILED");
+		const before = filesOf(result.merged as string);
+		const canceled = await errorOf(
+			deliver(result.folder, 4, missing, {
+				python,
+				signal: AbortSignal.abort("enough"),
+				say,
+			}),
+		);
+		assert.is(canceled.code, "CANCELED");
+		assert.equal(filesOf(result.merged as string), before);
+		assert.not(existsSync(join(result.folder, ".merged.partial")));
 		process.env["HF_ENDPOINT"] = "http://127.0.0.1:9";
 		const error = await errorOf(
 			pushToHub(result.folder, { form: "merged", python }),

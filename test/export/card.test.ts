@@ -75,6 +75,7 @@ const source: ExportSource = {
 		folder: "/machine/path",
 		spec: resolveSpec({
 			name: hostile,
+			method: { kind: "qlora" },
 			model: { nameOrPath: "microsoft/Phi-3-vision-128k-instruct" },
 			data: {
 				train: { kind: "dataset", nameOrPath: "somebody/pictures", split: "a" },
@@ -141,6 +142,7 @@ test("the page shows names as text, and no path of this machine", () => {
 		assert.not.match(text.replaceAll(/\\./g, ""), sign);
 	assert.not.match(card, "/machine");
 	assert.match(text, "| test | rouge1 | 0.0250 | 0.4900 | 5 |");
+	assert.match(text, "on the base model in 4 bits");
 	assert.match(text, /vLLM \| no .*vision tower have to be merged.*DoRA/);
 });
 
