@@ -94,8 +94,8 @@ export const exportFiles = {
  * Exports what was trained: from a run folder, a checkpoint of it, or a folder with an adapter in PEFT's format.
  *
  * The logits of adapter and merged model are compared, and one picture is captioned, before the folder gets its name; its
- * README.md says how to load and where to serve it. Adding up is done on whatever device has room, one copy of the model
- * at a time.
+ * README.md says how to load and where to serve it. It takes memory for one copy of the model and of one of its files; a
+ * GPU is used where there is one with room, and not needed.
  *
  * @throws {SpecError} for options that cannot work. @throws {EnvironmentError} without a usable Python.
  * @throws {InputError} OUTPUT_EXISTS, MODEL_INVALID, DOWNLOAD_FAILED, DISK_FULL, and EXPORT_MISMATCH when the two forms do
