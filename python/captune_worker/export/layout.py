@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from safetensors.torch import save_file
 from ..checkpoint import sync
 from .tuned import ADAPTER, ADAPTER_CONFIG
 
+SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 COPIED = [
     "tokenizer.json",
@@ -83,13 +83,12 @@ def shards(base: Path, wanted: set[str]) -> dict[str, list[str]]:
     Copies and leftovers that fine-tunes may hold besides (``wte``, rope frequencies)
     are left out; what is under another name there goes into the first file.
     """
-    files = dict(_keys(base))
-    placed = {key for keys in files.values() for key in keys}
-    kept = {
-        name: [key for key in keys if key in wanted] for name, keys in files.items()
-    }
-    kept[min(kept)] += sorted(wanted - placed)
-    return {name: keys for name, keys in kept.items() if keys}
+    places = _places(base)
+    files: dict[str, list[str]] = {name: [] for name in sorted(set(places.values()))}
+    first = min(files)
+    for key in sorted(wanted):
+        files[places.get(key, first)].append(key)
+    return {name: keys for name, keys in files.items() if keys}
 
 
 def sync_folder(folder: Path) -> None:
@@ -99,10 +98,12 @@ def sync_folder(folder: Path) -> None:
     sync(folder)
 
 
-def _keys(base: Path) -> Iterator[tuple[str, list[str]]]:
-    for path in sorted(base.glob("*.safetensors")):
-        with safe_open(path, "pt") as file:
-            yield path.name, list(file.keys())
+def _places(base: Path) -> dict[str, str]:
+    """The file of every key; other files that may lie there are no part of it."""
+    if not (base / SINGLE).exists():
+        return json.loads((base / INDEX).read_bytes())["weight_map"]
+    with safe_open(base / SINGLE, "pt") as file:
+        return dict.fromkeys(file.keys(), SINGLE)
 
 
 def _set_crops(settings: dict[str, Any], crops: int | None) -> None:
