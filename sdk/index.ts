@@ -33,6 +33,19 @@ export {
 	evaluate,
 	type RowsToEvaluate,
 } from "./evaluate.js";
+export {
+	type AdapterFacts,
+	type ExportedModel,
+	type ExportForm,
+	type ExportOptions,
+	type ExportVerification,
+	exportModel,
+} from "./export/export.js";
+export {
+	type PushedModel,
+	type PushOptions,
+	pushToHub,
+} from "./export/push.js";
 export { finetune, type SpecOfRows } from "./finetune.js";
 export {
 	type DeviceReport,

@@ -278,9 +278,18 @@ class Checkpoints(Section, tag=False):
     keep: int
 
 
+class Hub(Section, tag=False):
+    repository: str
+    private: bool
+    revision: str | None
+    form: Literal["adapter", "merged"]
+
+
 class Output(Section, tag=False):
     folder: str | None
     report: bool
+    merged: bool
+    hub: Hub | None
 
 
 class LocalCompute(Section, tag="local"):

@@ -29,6 +29,8 @@ export interface Conclusion {
 		FinetuneResult,
 		"steps" | "endedEarly" | "best" | "validation" | "test"
 	>;
+	/** Of a run that is complete, and was to be exported or pushed. */
+	readonly delivered: Pick<FinetuneResult, "merged" | "hub">;
 	readonly seconds: number;
 }
 
@@ -41,12 +43,13 @@ interface Undertaking {
 
 export const finetuneResult = (
 	{ runId, folder, spec }: Undertaking,
-	{ end, scores, seconds }: Conclusion,
+	{ end, scores, delivered, seconds }: Conclusion,
 ): FinetuneResult => ({
 	status: end.status === "stopped" ? "stopped" : "completed",
 	runId,
 	folder,
 	adapter: end.adapter as string,
+	...delivered,
 	specHash: hashSpec(spec),
 	...scores,
 	seconds,

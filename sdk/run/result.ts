@@ -1,4 +1,5 @@
 // What a run came to: the value of `await finetune(spec)` and the content of result.json.
+import type { PushedModel } from "../export/push.js";
 import type { ConstantAnswer } from "../metrics/index.js";
 import type { BestCheckpoint } from "./checkpoints.js";
 import type { ScoreEvent } from "./event.generated.js";
@@ -28,6 +29,10 @@ export interface FinetuneResult {
 	readonly folder: string;
 	/** Folder of the trained weights: an adapter in PEFT's format, or for `full` a model in hub layout. */
 	readonly adapter: string;
+	/** Folder of the merged model; null unless `output.merged`, and where a warning says why it was not written. */
+	readonly merged: string | null;
+	/** Where it was pushed to; null unless `output.hub`, and where a warning says why it was not. */
+	readonly hub: PushedModel | null;
 	/** Identity of what was trained; see `hashSpec`. */
 	readonly specHash: string;
 	/** Optimizer steps that were made. */

@@ -54,6 +54,9 @@ export function resolve(
 	);
 	const best = draft.evaluation?.best;
 	if (best) best.direction ??= naturalDirection(best.metric) ?? "max";
+	const hub = draft.output?.hub;
+	if (typeof hub === "object" && hub !== null)
+		hub.form ??= draft.method?.kind === "full" ? "merged" : "adapter";
 	issues.push(...breaches(draft, { given, ownMetrics: metrics }, issues));
 	if (issues.length > 0) throw new SpecError(issues);
 	delete draft.$schema;
@@ -93,7 +96,7 @@ function makeAbsolute(draft: Draft, cwd: string): void {
 }
 
 /** As in transformers, a folder of that name wins over a hub id. */
-export function folderOrHubId(nameOrPath: string, cwd: string): string {
+export function folderOrHubId(nameOrPath: string, cwd = process.cwd()): string {
 	const folder = absolute(cwd, nameOrPath);
 	return !isHubId(nameOrPath) || existsSync(folder) ? folder : nameOrPath;
 }

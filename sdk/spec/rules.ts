@@ -361,6 +361,45 @@ const halfIsNotFullyTrained: Rule = {
 			: undefined,
 };
 
+/** The hub's own rule for names of repositories. */
+export function repositoryIssue(
+	path: string,
+	repository: unknown,
+): Issue | undefined {
+	return typeof repository === "string" &&
+		/^\w([\w.-]*\w)?\/\w([\w.-]{0,94}\w)?$/.test(repository) &&
+		!/--|\.\.|\.git$/.test(repository)
+		? undefined
+		: {
+				path,
+				value: repository,
+				reason: "is no name of a repository on the hub",
+				remedy:
+					"Use owner/name, of letters, digits and single -, _ or . inside.",
+			};
+}
+
+const repositoryIsName: Rule = {
+	reads: ["output.hub"],
+	judge: ({ output: { hub } }) =>
+		hub === null
+			? undefined
+			: repositoryIssue("output.hub.repository", hub.repository),
+};
+
+const formExists: Rule = {
+	reads: ["output.hub", "method"],
+	judge: ({ output: { hub }, method }) =>
+		hub?.form === "adapter" && method.kind === "full"
+			? {
+					path: "output.hub.form",
+					value: "adapter",
+					reason: 'contradicts method.kind "full", which has no adapter',
+					remedy: 'Use "merged", or leave it out.',
+				}
+			: undefined,
+};
+
 /** A pattern is written with the signs of patterns; a plain word is a preset, or meant to be one. */
 const presetIsKnown: Rule = {
 	reads: ["method"],
@@ -401,6 +440,8 @@ const rules: readonly Rule[] = [
 	changedPicturesAreNotKept,
 	halfIsNotFullyTrained,
 	presetIsKnown,
+	repositoryIsName,
+	formExists,
 ];
 
 /** Which way a built-in metric is better; undefined for a metric of the user's own. */

@@ -768,6 +768,27 @@ export const device = choice(
 	{ default: "auto" },
 );
 
+const hub = nullable(
+	section(
+		"HubSpec",
+		"A repository on the hub that a completed run is pushed to, with a model card; null: none. The token is that of `HF_TOKEN`.",
+		{
+			repository: string("`owner/name`; made if need be."),
+			private: boolean("May only you see it?", { default: true }),
+			revision: nullable(string("Branch, made if need be.", { minLength: 1 }), {
+				default: null,
+			}),
+			form: derived(
+				choice(
+					"The adapter, or the model with what was trained in its weights; the adapter where there is one when left out.",
+					["adapter", "merged"],
+				),
+			),
+		},
+	),
+	{ default: null },
+);
+
 const fields: Fields = {
 	name: nullable(string("A name for the run.", { minLength: 1 }), {
 		default: null,
@@ -805,6 +826,11 @@ const fields: Fields = {
 			{ default: null },
 		),
 		report: boolean("Write `report.html` at the end.", { default: true }),
+		merged: boolean(
+			"Also write `merged/` when the run completes: a model in the hub's layout, with what was trained in its weights.",
+			{ default: false },
+		),
+		hub,
 	}),
 	compute: tagged(
 		"Compute",

@@ -598,6 +598,22 @@ export interface OutputSpec {
 	readonly folder?: string | null;
 	/** Write `report.html` at the end. Default: true. */
 	readonly report?: boolean;
+	/** Also write `merged/` when the run completes: a model in the hub's layout, with what was trained in its weights. Default: false. */
+	readonly merged?: boolean;
+	/** A repository on the hub that a completed run is pushed to, with a model card; null: none. The token is that of `HF_TOKEN`. Default: null. */
+	readonly hub?: HubSpec | null;
+}
+
+/** A repository on the hub that a completed run is pushed to, with a model card; null: none. The token is that of `HF_TOKEN`. Default: null. */
+export interface HubSpec {
+	/** `owner/name`; made if need be. */
+	readonly repository: string;
+	/** May only you see it? Default: true. */
+	readonly private?: boolean;
+	/** Branch, made if need be. Default: null. */
+	readonly revision?: string | null;
+	/** The adapter, or the model with what was trained in its weights; the adapter where there is one when left out. */
+	readonly form?: "adapter" | "merged";
 }
 
 /** Where it runs. */
@@ -1115,6 +1131,22 @@ export interface ResolvedOutputSpec {
 	readonly folder: string | null;
 	/** Write `report.html` at the end. */
 	readonly report: boolean;
+	/** Also write `merged/` when the run completes: a model in the hub's layout, with what was trained in its weights. */
+	readonly merged: boolean;
+	/** A repository on the hub that a completed run is pushed to, with a model card; null: none. The token is that of `HF_TOKEN`. */
+	readonly hub: ResolvedHubSpec | null;
+}
+
+/** A repository on the hub that a completed run is pushed to, with a model card; null: none. The token is that of `HF_TOKEN`. */
+export interface ResolvedHubSpec {
+	/** `owner/name`; made if need be. */
+	readonly repository: string;
+	/** May only you see it? */
+	readonly private: boolean;
+	/** Branch, made if need be. */
+	readonly revision: string | null;
+	/** The adapter, or the model with what was trained in its weights; the adapter where there is one when left out. */
+	readonly form: "adapter" | "merged";
 }
 
 /** Where it runs. */

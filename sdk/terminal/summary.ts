@@ -24,6 +24,8 @@ export function summarize(result: FinetuneResult): string {
 		]),
 		...(comparisons.length > 0 ? [""] : []),
 		`weights   ${result.adapter}`,
+		...(result.merged ? [`merged    ${result.merged}`] : []),
+		...(result.hub ? [`hub       ${result.hub.url}`] : []),
 		...(record.spec.output.report
 			? [`report    ${result.folder}/report.html`]
 			: []),

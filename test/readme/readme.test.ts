@@ -88,6 +88,7 @@ const expected = [
 	/rouge1: .* (true|false)\n.* (true|false)$/s,
 	/method\.rang.*rank.*method\.alpha -1/s,
 	/^0\.5\n.*brevity/ms,
+	/birds\/merged true /,
 	/^3\.\d+.*torch/ms,
 ];
 

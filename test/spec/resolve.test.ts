@@ -294,6 +294,47 @@ test("$schema is allowed and ignored", () => {
 	assert.is(hashSpec(spec), hashSpec(resolveSpec(minimal)));
 });
 
+test("a push has a form of its own method, and a name that the hub takes", () => {
+	const pushed = (repository: string, changes: Partial<Spec> = {}) =>
+		resolveSpec({ ...minimal, output: { hub: { repository } }, ...changes });
+	assert.equal(pushed("somebody/birds-2").output.hub, {
+		repository: "somebody/birds-2",
+		private: true,
+		revision: null,
+		form: "adapter",
+	});
+	const full = pushed("somebody/birds", { method: { kind: "full" } });
+	assert.is(full.output.hub?.form, "merged");
+	assert.is(hashSpec(pushed("somebody/birds")), hashSpec(resolveSpec(minimal)));
+	for (const name of [
+		"birds",
+		"a/b/c",
+		"a/",
+		"a/-b",
+		"a/b c",
+		"a/b--c",
+		"a/b.git",
+		"a/b\n",
+		"",
+	])
+		assert.is(
+			problemsOf({ ...minimal, output: { hub: { repository: name } } })
+				.issues[0]?.path,
+			"output.hub.repository",
+		);
+	const { issues } = problemsOf({
+		...minimal,
+		method: { kind: "full" },
+		output: { hub: { repository: "somebody/birds", form: "adapter" } },
+	});
+	assert.is(issues[0]?.path, "output.hub.form");
+	for (const hub of ["birds", 3, [], {}])
+		assert.match(
+			problemsOf({ ...minimal, output: { hub } }).issues[0]?.path ?? "",
+			"output.hub",
+		);
+});
+
 test("the hash is that of the content, on every machine", () => {
 	const at = (folder: string, seed = 42) =>
 		hashSpec(
