@@ -41,10 +41,13 @@ export type {
 	InstallProgress,
 } from "./launch/environment.js";
 export {
+	type BootstrapOptions,
 	bestConstantAnswer,
+	bootstrapDifference,
 	type ConstantAnswer,
 	type CorpusOptions,
 	type CorpusScore,
+	type Difference,
 	exactMatch,
 	MetricError,
 	type OwnMetric,

@@ -3,10 +3,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { InputError } from "../errors.js";
 import type { RunEvent } from "../run/event.generated.js";
-import { readJsonLines, runFiles } from "../run/folder.js";
+import { readJsonLines, readPredictions, runFiles } from "../run/folder.js";
 import { currentEvents } from "../run/history.js";
 import type { FinetuneResult } from "../run/result.js";
-import type { ScoredPrediction } from "../run/scorer.js";
 import type { ResolvedSpec } from "../spec/spec.generated.js";
 
 /** A run as its folder tells it. */
@@ -38,15 +37,6 @@ export function readRun(folder: string): RunRecord {
 			? JSON.parse(readFileSync(result, "utf8"))
 			: null,
 	};
-}
-
-/** The scored answers of one evaluation, in the order of the rows. */
-export function readPredictions(
-	folder: string,
-	evaluationId: string,
-): readonly ScoredPrediction[] {
-	const file = join(folder, runFiles.predictions, `${evaluationId}.jsonl`);
-	return existsSync(file) ? readJsonLines(file) : [];
 }
 
 /** A test picture with what was expected and what was answered before and after. */

@@ -170,6 +170,15 @@ export class RunFolder {
 	}
 }
 
+/** The scored answers of one evaluation of a run folder, in the order of the rows. */
+export function readPredictions(
+	folder: string,
+	evaluationId: string,
+): readonly ScoredPrediction[] {
+	const file = join(folder, runFiles.predictions, `${evaluationId}.jsonl`);
+	return existsSync(file) ? readJsonLines(file) : [];
+}
+
 function locked(path: string, holder: number, remedy: string): InputError {
 	return new InputError(
 		"RUN_LOCKED",

@@ -23,7 +23,7 @@ import { checkedControl } from "./control.js";
 import { Director } from "./director.js";
 import type { EndEvent, RunEvent } from "./event.generated.js";
 import { crashed, fromEnd, neverStarted, toEnd } from "./failure.js";
-import { RunFolder, runFiles } from "./folder.js";
+import { RunFolder, readPredictions, runFiles } from "./folder.js";
 import { currentEvents, readHistory } from "./history.js";
 import { RunJournal } from "./journal.js";
 import type { FinetuneResult } from "./result.js";
@@ -137,6 +137,7 @@ export class Session {
 			tell: (message) => this.tell(message),
 			file: (evaluationId, predictions) =>
 				folder.writePredictions(evaluationId, predictions),
+			recall: (evaluationId) => readPredictions(folder.path, evaluationId),
 		});
 		this.#director = director;
 		director.restore(currentEvents([...events, ...journal.relay(unread)]));
