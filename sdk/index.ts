@@ -74,6 +74,7 @@ export {
 	airplanesSpec,
 	boeings,
 } from "./recipes/airplanes.js";
+export type { Chart } from "./report/charts.js";
 export { report } from "./report/report.js";
 export { resume } from "./resume.js";
 export type * from "./run/event.generated.js";

@@ -28,6 +28,7 @@ export const runFiles = {
 	predictions: "predictions",
 	result: "result.json",
 	report: "report.html",
+	charts: "charts",
 	lock: "run.lock",
 } as const;
 

@@ -1,6 +1,8 @@
 // The handle that `finetune` returns: a promise of the result, a stream of events, and the means to interfere.
 import { inspect } from "node:util";
 import { CanceledError, CaptuneError } from "../errors.js";
+import { type Chart, chartsOf } from "../report/charts.js";
+import { readEvents } from "../report/read.js";
 import type { ResolvedSpec } from "../spec/spec.generated.js";
 import type { RunEvent, TensorsEvent } from "./event.generated.js";
 import type { FinetuneResult } from "./result.js";
@@ -49,6 +51,11 @@ export interface FinetuneRun
 	 * contains the pattern, at the next boundary between two steps.
 	 */
 	tensorStatistics(pattern?: string | RegExp): Promise<TensorsEvent>;
+	/**
+	 * The curves so far as Vega-Lite specifications, those of earlier attempts at the run included; read from the run
+	 * folder. A chart that has no data yet is absent.
+	 */
+	charts(): readonly Chart[];
 }
 
 /** Starts a session and puts the handle around it. */
@@ -120,6 +127,12 @@ export function startRun(
 		);
 	}
 
+	function charts(): readonly Chart[] {
+		const { folder, runId, spec } = options;
+		const mine = readEvents(folder).filter((event) => event.runId === runId);
+		return chartsOf(mine, spec.evaluation);
+	}
+
 	return Object.defineProperties(result, {
 		id: { value: options.runId, enumerable: true },
 		spec: { value: options.spec, enumerable: true },
@@ -133,6 +146,7 @@ export function startRun(
 		stop: { value: stop },
 		cancel: { value: cancel },
 		tensorStatistics: { value: tensorStatistics },
+		charts: { value: charts },
 		[Symbol.asyncIterator]: { value: () => stream.read() },
 		[Symbol.asyncDispose]: { value: () => cancel("disposed") },
 		[inspect.custom]: {

@@ -90,8 +90,12 @@ export class Session {
 		} catch (error) {
 			if (this.#end === undefined)
 				this.#journal?.say(toEnd(error, this.#steps));
-			if (this.#steps > 0) folder.close();
-			else folder.discard();
+			if (this.#steps === 0) folder.discard();
+			else {
+				// Whoever cancels wants an end; of what failed a person wants to see how far it came.
+				if (!(error instanceof CanceledError)) await this.#writeReport();
+				folder.close();
+			}
 			throw error;
 		}
 	}

@@ -10,7 +10,7 @@ const shownPictures = 5;
 export function summarize(result: FinetuneResult): string {
 	const record = readRun(result.folder);
 	const { metric } = record.spec.evaluation.best;
-	const comparisons = readComparisons(record).slice(0, shownPictures);
+	const comparisons = readComparisons(record).rows.slice(0, shownPictures);
 	return [
 		`${result.status} after ${result.steps} steps in ${result.seconds.toFixed(0)} s`,
 		"",
