@@ -161,6 +161,8 @@ pythonTest(
 			if (step === 1) names.push(first.charts().map(({ name }) => name));
 		});
 		await first.catch(() => {});
+		const page = readFileSync(join(first.folder, "report.html"), "utf8");
+		assert.match(page, "<b>WORKER_CRASHED</b>", "what failed is told too");
 		assert.equal(names, [["training-loss", "learning-rate", "throughput"]]);
 		const run = resumePuppet(first.folder);
 		await run;
