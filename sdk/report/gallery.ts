@@ -17,6 +17,8 @@ type Best = Pick<ResolvedEvaluation["best"], "direction"> & {
 interface Card extends Comparison {
 	readonly score: number | undefined;
 	readonly baseScore: number | undefined;
+	/** The score, turned so that more is better. */
+	readonly merit: number | undefined;
 	/** How much better than before; undefined where the base model was not asked. */
 	readonly gain: number | undefined;
 }
@@ -57,14 +59,15 @@ function cardOf(row: Comparison, { metric, direction }: Best): Card {
 	const score = row.scores[metric];
 	const baseScore = row.baseScores?.[metric];
 	const sign = direction === "max" ? 1 : -1;
+	const merit = score === undefined ? undefined : sign * score;
 	const gain =
-		score === undefined || baseScore === undefined
+		merit === undefined || baseScore === undefined
 			? undefined
-			: sign * (score - baseScore);
-	return { ...row, score, baseScore, gain };
+			: merit - sign * baseScore;
+	return { ...row, score, baseScore, merit, gain };
 }
 
-const rankOf = ({ gain, score }: Card) => gain ?? score ?? 0;
+const rankOf = ({ gain, merit }: Card) => gain ?? merit ?? 0;
 
 /** As many as a page may hold, spread evenly over the order. */
 function fitting(cards: readonly Card[]): readonly Card[] {
@@ -75,11 +78,9 @@ function fitting(cards: readonly Card[]): readonly Card[] {
 	);
 	for (let size = Math.min(maxCards, cards.length); size > 1; size--) {
 		const chosen = spread(cards, size);
-		const images = new Set(chosen.flatMap(({ images }) => images));
-		const total = [...images].reduce(
-			(sum, image) => sum + (bytes.get(image) ?? 0),
-			0,
-		);
+		const total = chosen
+			.flatMap(({ images }) => images)
+			.reduce((sum, image) => sum + (bytes.get(image) ?? 0), 0);
 		if (total <= maxBytes) return chosen;
 	}
 	return cards.slice(0, 1);
@@ -120,10 +121,10 @@ function sorting([first]: readonly Card[]): string {
 }
 
 function renderCard(card: Card, hasPrompt: boolean): string {
-	const { images, expected, base, tuned, row, gain, score } = card;
+	const { images, expected, base, tuned, row, gain, merit, score } = card;
 	const data = [`data-row="${row}"`];
 	if (gain !== undefined) data.push(`data-gain="${gain}"`);
-	if (score !== undefined) data.push(`data-score="${score}"`);
+	if (merit !== undefined) data.push(`data-score="${merit}"`);
 	return `<article ${data.join(" ")}>
 <div class="images">${images.map(picture).join("")}</div>
 <p class="head"><span>row ${row + 1}</span>${gain === undefined ? "" : `<b>${signed(gain, 2)}</b>`}</p>

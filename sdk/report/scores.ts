@@ -16,10 +16,16 @@ type SplitName = "test" | "validation";
 export function headline(record: RunRecord): string {
 	const splits = splitsOf(record);
 	const main = splits.find(({ split }) => split.tuned !== null) ?? splits[0];
+	if (main === undefined && hasNone(record)) return nobodyKnows;
 	return main === undefined
 		? ""
 		: headlineOf(main.split, main.name, record.spec.evaluation.best.metric);
 }
+
+const hasNone = ({ spec: { data } }: RunRecord) =>
+	data.validation.kind === "none" && data.test.kind === "none";
+
+const nobodyKnows = `<section><p>Nothing was scored: the run has neither a validation nor a test split.</p></section>`;
 
 /** Every metric of every split. */
 export function allScores(record: RunRecord): string {
@@ -85,7 +91,7 @@ const tile = (kind: string, label: string, value: number | null | undefined) =>
 function explain({ low, high, level, examples }: Difference): string {
 	const source = `The ${percent(level)} interval of the difference is a paired bootstrap over ${countOf(examples, "row")}.`;
 	return low <= 0 && high >= 0
-		? `${source} It holds 0: on so few rows, so small a difference may be chance.`
+		? `${source} It holds 0: a difference as small as this may be chance.`
 		: source;
 }
 
@@ -111,16 +117,20 @@ function scoreTable(
 			told(metric, interval),
 			figure(shuffled?.values[metric]),
 		]),
-		[
-			"ended by themselves",
-			...[share(base?.stopped), share(tuned?.stopped)],
-			...[nothing, nothing, share(shuffled?.stopped)],
-		],
-		[
-			"without a word",
-			...[empty(base), empty(tuned)],
-			...[nothing, nothing, empty(shuffled)],
-		],
+		...((tuned ?? base)?.stopped === null
+			? []
+			: [
+					[
+						"ended by themselves",
+						...[share(base?.stopped), share(tuned?.stopped)],
+						...[nothing, nothing, share(shuffled?.stopped)],
+					],
+					[
+						"without a word",
+						...[empty(base), empty(tuned)],
+						...[nothing, nothing, empty(shuffled)],
+					],
+				]),
 	]);
 	return table(heads as readonly string[], rows);
 }

@@ -10,7 +10,7 @@ import {
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { InputError, report } from "../../sdk/index.js";
+import { InputError, report, resolveSpec } from "../../sdk/index.js";
 import { readRun } from "../../sdk/report/read.js";
 import { temporaryFolder } from "../support/folders.js";
 import { striped } from "../support/pictures.js";
@@ -85,6 +85,42 @@ test("cards go from the largest gain to the largest loss, each with its gain", a
 	assert.equal(gains, ["0.80", "0.69", "0.66", "0.58", "0.55", "-0.20"]);
 	assert.match(page, "<span>row 1</span><b>+0.80</b>");
 	assert.match(page, "<span>row 4</span><b>−0.20</b>");
+});
+
+test("where less is better, less is a gain", async () => {
+	const folder = writeRun();
+	const file = join(folder, "spec.json");
+	const spec = JSON.parse(readFileSync(file, "utf8"));
+	spec.evaluation.best.direction = "min";
+	writeFileSync(file, JSON.stringify(spec));
+	const page = await pageOf(folder);
+	assert.equal(rowsOf(page), [3, 5, 2, 4, 1, 0]);
+	assert.match(page, "<span>row 4</span><b>+0.20</b>");
+	assert.match(page, /data-row="0" data-gain="-0.8" data-score="-1"/);
+});
+
+test("a difference that may be chance is told as one", async () => {
+	const folder = writeRun();
+	const file = join(folder, "result.json");
+	const result = JSON.parse(readFileSync(file, "utf8"));
+	result.test.difference.rouge1.low = -0.01;
+	writeFileSync(file, JSON.stringify(result));
+	const page = await pageOf(folder);
+	assert.match(page, /<small>95 %: −0\.010 to \+0\.\d{3}<\/small>/);
+	assert.match(
+		page,
+		"It holds 0: a difference as small as this may be chance.",
+	);
+});
+
+test("a run without anything to judge by says so", async () => {
+	const folder = temporaryFolder();
+	const spec = resolveSpec({
+		model: { nameOrPath: "captune/airplanes-tiny" },
+		data: { train: { kind: "airplanes", split: "train" } },
+	});
+	writeFileSync(join(folder, "spec.json"), JSON.stringify(spec));
+	assert.match(await pageOf(folder), "Nothing was scored");
 });
 
 test("captions, names and settings show as text, and a policy allows one script only", async () => {
