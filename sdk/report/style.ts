@@ -16,7 +16,7 @@ h1, h2, p, dd, dt, li, figcaption { overflow-wrap: anywhere; }
 h1 { font-size: 26px; line-height: 1.25; margin: 0 0 4px; }
 h2 { font-size: 17px; margin: 34px 0 10px; break-after: avoid; }
 small, h2 small { font-size: 13px; font-weight: normal; color: var(--soft); }
-section > p { margin: 8px 0 12px; color: var(--soft); font-size: 13px; }
+section > p { break-after: avoid; margin: 8px 0 12px; color: var(--soft); font-size: 13px; }
 header p { margin: 0; color: var(--soft); }
 code, pre { font: 12px/1.5 ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; }
 pre { overflow-x: auto; margin: 8px 0 0; }
@@ -90,6 +90,7 @@ article .tuned dd, span.tuned { color: var(--tuned); }
   .gallery { grid-template-columns: repeat(3, minmax(0, 1fr)); }
   .facts { columns: 2; font-size: 10px; }
   .figures { font-size: 11px; }
+  figcaption, figure p { font-size: 9px; }
   article dl, article dd { font-size: 11px; }
   article dd { max-height: none; overflow: visible; }
   .scroll { overflow: visible; }
