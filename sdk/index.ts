@@ -64,10 +64,13 @@ export {
 	type ModelToLoad,
 } from "./load-model.js";
 export {
+	type BootstrapOptions,
 	bestConstantAnswer,
+	bootstrapDifference,
 	type ConstantAnswer,
 	type CorpusOptions,
 	type CorpusScore,
+	type Difference,
 	exactMatch,
 	MetricError,
 	type OwnCorpusMetric,
@@ -96,6 +99,7 @@ export {
 	airplanesSpec,
 	boeings,
 } from "./recipes/airplanes.js";
+export type { Chart } from "./report/charts.js";
 export { report } from "./report/report.js";
 export { resume } from "./resume.js";
 export type { EvaluationResult } from "./run/conclusion.js";

@@ -2,8 +2,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { InputError } from "../errors.js";
-import { type RunRecord, readPredictions, readRun } from "../report/read.js";
-import { runFiles } from "../run/folder.js";
+import { type RunRecord, readRun } from "../report/read.js";
+import { readPredictions, runFiles } from "../run/folder.js";
 import { folderOrHubId } from "../spec/resolve.js";
 
 /** Weights to export, and where they come from. */

@@ -1,5 +1,10 @@
 // What other rooms and users may take from the metrics.
 
+export {
+	type BootstrapOptions,
+	bootstrapDifference,
+	type Difference,
+} from "./bootstrap.js";
 export { bestConstantAnswer, type ConstantAnswer } from "./constant.js";
 export {
 	type CorpusOptions,

@@ -12,7 +12,7 @@ import type {
 } from "./event.generated.js";
 import { returnsTo } from "./history.js";
 import type { EventBody } from "./journal.js";
-import { type FinetuneResult, splitResult } from "./result.js";
+import { type AnswersOf, type FinetuneResult, splitResult } from "./result.js";
 import { type ScoredPrediction, Scorer } from "./scorer.js";
 
 export interface DirectorPorts {
@@ -25,6 +25,8 @@ export interface DirectorPorts {
 		evaluationId: string,
 		predictions: readonly ScoredPrediction[],
 	) => void;
+	/** Takes them from there again, an earlier attempt's too. */
+	readonly recall: AnswersOf;
 }
 
 export class Director {
@@ -113,6 +115,7 @@ export class Director {
 				split,
 				end.keptStep,
 				this.#scorer.constantAnswer(split),
+				this.#ports.recall,
 			);
 		return {
 			steps: end.steps,

@@ -28,7 +28,7 @@ import { checkedControl } from "./control.js";
 import { Director } from "./director.js";
 import type { EndEvent, RunEvent } from "./event.generated.js";
 import { crashed, fromEnd, neverStarted, toEnd } from "./failure.js";
-import { RunFolder, runFiles } from "./folder.js";
+import { RunFolder, readPredictions, runFiles } from "./folder.js";
 import { currentEvents, readHistory } from "./history.js";
 import { isEvent, RunJournal } from "./journal.js";
 import type { EventStream } from "./stream.js";
@@ -108,8 +108,12 @@ export class Session<Result> {
 		} catch (error) {
 			if (this.#end === undefined || this.#lastWords !== undefined)
 				this.#journal?.say(toEnd(error, this.#steps));
-			if (this.#steps > 0) folder.close();
-			else folder.discard();
+			if (this.#steps === 0) folder.discard();
+			else {
+				// Whoever cancels wants an end; of what failed a person wants to see how far it came.
+				if (!(error instanceof CanceledError)) await this.#writeReport();
+				folder.close();
+			}
 			throw error;
 		}
 	}
@@ -155,6 +159,7 @@ export class Session<Result> {
 			tell: (message) => this.tell(message),
 			file: (evaluationId, predictions) =>
 				folder.writePredictions(evaluationId, predictions),
+			recall: (evaluationId) => readPredictions(folder.path, evaluationId),
 		});
 		this.#director = director;
 		director.restore(currentEvents([...events, ...journal.relay(unread)]));
