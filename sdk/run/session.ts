@@ -217,6 +217,7 @@ export class Session {
 				graceMs,
 				lease: true,
 			},
+			trackers: spec.tracking.map(({ kind }) => kind),
 			onLine: (stream, text) => this.#sayLine(stream, text),
 		});
 		this.#worker = worker;

@@ -6,10 +6,11 @@ import type { ResolvedDataSpec, ResolvedSpec } from "./spec.generated.js";
 
 /**
  * SHA-256 (hex) of the canonical JSON of a resolved spec without machine paths: the run folder is left out, and of
- * the paths of data files and local models only the last part counts.
+ * the paths of data files and local models only the last part counts. Who is told of a run changes nothing in what is
+ * trained, so trackers do not count either.
  */
 export function hashSpec(spec: ResolvedSpec): string {
-	const { model, data, output, ...rest } = spec;
+	const { model, data, output, tracking: _, ...rest } = spec;
 	const portable = {
 		...rest,
 		model: { ...model, nameOrPath: portableName(model.nameOrPath) },

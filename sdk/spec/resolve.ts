@@ -61,7 +61,7 @@ const judge: Judge = (value) => {
 };
 
 function makeAbsolute(draft: Draft, cwd: string): void {
-	const { model, data, output } = draft;
+	const { model, data, output, tracking } = draft;
 	model.nameOrPath = folderOrHubId(model.nameOrPath, cwd);
 	for (const source of [data.train, data.validation, data.test]) {
 		if ("path" in source) source.path = absolute(cwd, source.path);
@@ -70,6 +70,9 @@ function makeAbsolute(draft: Draft, cwd: string): void {
 	}
 	data.pictures.roots = data.pictures.roots.map((root) => absolute(cwd, root));
 	if (output.folder !== null) output.folder = absolute(cwd, output.folder);
+	for (const tracker of tracking)
+		if ("folder" in tracker && tracker.folder !== null)
+			tracker.folder = absolute(cwd, tracker.folder);
 }
 
 /** As in transformers, a folder of that name wins over a hub id. */
