@@ -3,6 +3,7 @@
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from .ledger import Ledger
@@ -60,16 +61,15 @@ class Lane:
     def _run(self) -> None:
         try:
             tracker = self._open()
-            ledger = Ledger(self._ledger)
-            completed: bool | None = None
-            while completed is None:
-                records, completed = self._next()
-                fresh = ledger.fresh(records)
-                if fresh:
-                    tracker.log(fresh)
-                    ledger.add(fresh)
+            with closing(Ledger(self._ledger)) as ledger:
+                completed: bool | None = None
+                while completed is None:
+                    records, completed = self._next()
+                    fresh = ledger.fresh(records)
+                    if fresh:
+                        tracker.log(fresh)
+                        ledger.add(fresh)
             tracker.finish(completed)
-            ledger.close()
         except BaseException as error:  # noqa: BLE001 - no tracker may fail a run
             self.failure = f"failed: {type(error).__name__}: {error}"
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # it takes a while, and the SDK waits to hear that we live
 FINISH_SECONDS = 30.0
 """What trackers may take at the end of a run, to send what they hold."""
 
-HURRY_SECONDS = 5.0
+HURRY_SECONDS = 10.0
 """The same where the run failed, was canceled, or lost its SDK."""
 
 
@@ -78,6 +78,7 @@ class Tracking:
             self._lanes.append(Lane(kind, opened, ledger))
 
     def _take(self, event: events.Event) -> None:
+        self._take_scores()
         match event:
             case events.Step():
                 self._tell([of_step(event)])
@@ -86,7 +87,6 @@ class Tracking:
             case events.Checkpoint(state="loaded"):
                 # A tracker may lack what was on its way when the last attempt broke off.
                 self._tell(earlier_steps(self._folder / "worker.jsonl", event.step))
-        self._take_scores()
         self._drop_failed()
 
     def _take_scores(self) -> None:
@@ -100,7 +100,9 @@ class Tracking:
             lane.put(records)
 
     def _drop_failed(self) -> None:
-        for lane in [lane for lane in self._lanes if lane.failure is not None]:
+        # One after the other: the warning, too, is an event and comes by here.
+        while failed := [lane for lane in self._lanes if lane.failure is not None]:
+            lane = failed[0]
             self._lanes.remove(lane)
             self._dropped.append(lane)
             self._report.warning(
