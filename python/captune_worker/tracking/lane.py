@@ -22,7 +22,7 @@ class Lane:
         self.failure: str | None = None
         """Why the tracker was given up; completes the sentence that its name begins."""
         self._open = open_
-        self._ledger = ledger
+        self._path = ledger
         self._queue: queue.Queue[list[Record] | bool] = queue.Queue(QUEUE_PARTS)
         self._thread = threading.Thread(
             target=self._run, name=f"tracker {kind}", daemon=True
@@ -61,26 +61,30 @@ class Lane:
     def _run(self) -> None:
         try:
             tracker = self._open()
-            with closing(Ledger(self._ledger)) as ledger:
+            with closing(Ledger(self._path, tracker.settle_seconds)) as ledger:
                 completed: bool | None = None
                 while completed is None:
-                    records, completed = self._next()
+                    records, completed = self._next(ledger.settle())
                     fresh = ledger.fresh(records)
                     if fresh:
                         tracker.log(fresh)
                         ledger.add(fresh)
-            tracker.finish(completed)
+                tracker.finish(completed)
+                ledger.settle(everything=True)
         except BaseException as error:  # noqa: BLE001 - no tracker may fail a run
             self.failure = f"failed: {type(error).__name__}: {error}"
 
-    def _next(self) -> tuple[list[Record], bool | None]:
-        """Waits for records and takes all that are there; and how to end, if that came."""
+    def _next(self, seconds: float | None) -> tuple[list[Record], bool | None]:
+        """Waits for records, so long or for ever, and takes all that are there.
+
+        Returns them, and how to end if that came too.
+        """
         records: list[Record] = []
-        part = self._queue.get()
-        while not isinstance(part, bool):
-            records += part
-            try:
+        try:
+            part = self._queue.get(timeout=seconds)
+            while not isinstance(part, bool):
+                records += part
                 part = self._queue.get_nowait()
-            except queue.Empty:
-                return records, None
+        except queue.Empty:
+            return records, None
         return records, part

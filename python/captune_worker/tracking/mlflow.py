@@ -22,6 +22,8 @@ PARAM_CHARACTERS = 6000
 class MlflowTracker:
     """A run of MLflow with captune's run id as a tag, by which a later attempt finds it."""
 
+    settle_seconds = 0.0
+
     def __init__(self, settings: spec.Mlflow, run: Run) -> None:
         uri = settings.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
         own = None if uri else f"sqlite:///{run.folder / 'mlflow.db'}"

@@ -4,7 +4,6 @@ Training and every kind of evaluation have an axis each, so that a score that co
 late still lands at its step.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,11 +64,6 @@ def earlier_steps(log: Path, last: int) -> list[Record]:
                 step = msgspec.json.decode(line, type=events.Step)
                 known[step.step] = step
     return [of_step(known[step]) for step in sorted(known) if step <= last]
-
-
-def names(records: Iterable[Record]) -> set[tuple[str, int]]:
-    """The axis and step of each."""
-    return {(record.axis, record.step) for record in records}
 
 
 def _record(

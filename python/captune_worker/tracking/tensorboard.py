@@ -12,6 +12,8 @@ from .tracker import Run
 class TensorboardTracker:
     """Event files in one folder for all attempts; TensorBoard reads them as one run."""
 
+    settle_seconds = 0.0
+
     def __init__(self, settings: spec.Tensorboard, run: Run) -> None:
         folder = (
             run.folder / "tensorboard"

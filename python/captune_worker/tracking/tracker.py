@@ -22,6 +22,9 @@ class Run:
 class Tracker(Protocol):
     """One run at one tracker. Every method may raise, and take its time."""
 
+    settle_seconds: float
+    """How long after ``log`` a killed process still takes records with it."""
+
     def log(self, records: list[Record]) -> None:
         """Takes records in the order in which they were made."""
 

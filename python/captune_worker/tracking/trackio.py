@@ -10,6 +10,8 @@ from .tracker import Run
 class TrackioTracker:
     """A run of trackio that has captune's run id as its name, in the group of its name."""
 
+    settle_seconds = 2.0  # it writes twice a second
+
     def __init__(self, settings: spec.Trackio, run: Run) -> None:
         folder = settings.folder or os.environ.get("TRACKIO_DIR")
         # Read where the library is imported, and nowhere else.

@@ -6,6 +6,9 @@ from .. import spec
 from .record import Record
 from .tracker import Run
 
+FLUSH_SECONDS = 1.0
+"""How often wandb's own process writes; it ends with the worker, however that ends."""
+
 
 class WandbTracker:
     """A run of wandb under captune's run id.
@@ -13,6 +16,8 @@ class WandbTracker:
     wandb's own step only rises, and drops what comes late; so every axis brings its
     step as a metric (``train/step``).
     """
+
+    settle_seconds = 2 * FLUSH_SECONDS
 
     def __init__(self, settings: spec.Wandb, run: Run) -> None:
         self._axes: set[str] = set()
@@ -26,7 +31,11 @@ class WandbTracker:
             resume="allow",
             config=run.settings,
             # What the worker prints is the run's log already.
-            settings=wandb.Settings(silent=True, console="off"),
+            settings=wandb.Settings(
+                silent=True,
+                console="off",
+                x_transaction_log_flush_interval=FLUSH_SECONDS,
+            ),
         )
 
     def log(self, records: list[Record]) -> None:

@@ -1,7 +1,7 @@
 """What each tracker holds of a run, as (name, step, value), read from its files.
 
-``python -m tracking.readers KIND FOLDER`` prints it as JSON; the folder is the one
-named ``tracking`` in a run folder.
+``python -m tracking.readers FOLDER KIND...`` prints it as JSON, by kind; the folder is
+the one named ``tracking`` in a run folder.
 """
 
 import json
@@ -110,4 +110,5 @@ READERS: dict[str, Callable[[Path], list[Point]]] = {
 }
 
 if __name__ == "__main__":
-    print(json.dumps(READERS[sys.argv[1]](Path(sys.argv[2]))))
+    _, folder, *kinds = sys.argv
+    print(json.dumps({kind: READERS[kind](Path(folder)) for kind in kinds}))

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from worker.conftest import examples
 
 class Told:
     """A tracker that keeps what it is told, or does what it is told to."""
+
+    settle_seconds = 0.0
 
     def __init__(self, **does: Callable[[], None]) -> None:
         self.records: list[tuple[str, int, dict[str, float]]] = []
@@ -309,20 +312,47 @@ def test_a_later_attempt_tells_what_is_missing_and_nothing_twice(
     assert other.records[2][2]["train/loss"] == 0.3
 
 
-def test_a_torn_ledger_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
-    def record(step: int) -> Record:
-        return Record(axis="train", step=step, time=0.0, values={})
+def record(step: int, axis: str = "train") -> Record:
+    return Record(axis=axis, step=step, time=0.0, values={})
 
+
+def test_a_torn_ledger_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
     path = tmp_path / "wandb.told"
     path.write_text("train 1\ntrain 1")
-    ledger = Ledger(path)
-    fresh = ledger.fresh([record(1), record(12), record(12)])
-    assert [one.step for one in fresh] == [12]
-    ledger.add(fresh)
-    ledger.close()
-    again = Ledger(path)
-    assert again.fresh([record(12)]) == []
-    again.close()
+    with closing(Ledger(path, 0)) as ledger:
+        fresh = ledger.fresh([record(1), record(12), record(1, "test"), record(12)])
+        assert fresh == [record(12), record(1, "test")]
+        ledger.add(fresh)
+    with closing(Ledger(path, 0)) as ledger:
+        assert ledger.fresh([record(12), record(1, "test")]) == []
+        assert ledger.fresh([record(2)]) == [record(2)]
+
+
+def test_what_a_tracker_has_not_for_good_is_told_again(tmp_path: Path) -> None:
+    path = tmp_path / "wandb.told"
+    with closing(Ledger(path, 60)) as ledger:
+        ledger.add([record(1)])
+        assert ledger.fresh([record(1)]) == [], "not by this attempt"
+        assert 59 < (ledger.settle() or 0) <= 60
+    with closing(Ledger(path, 60)) as ledger:
+        assert ledger.fresh([record(1)]) == [record(1)]
+        ledger.add([record(1)])
+        assert ledger.settle(everything=True) is None
+    with closing(Ledger(path, 0)) as ledger:
+        assert ledger.fresh([record(1)]) == []
+
+
+def test_a_tracker_with_nothing_to_do_settles(stage: Stage) -> None:
+    told = Told()
+    told.settle_seconds = 0.1
+    with stage.of(wandb=told):
+        stage.step(1)
+        ledger = stage.folder / "tracking" / "wandb.told"
+        deadline = time.monotonic() + 30
+        while not (ledger.exists() and ledger.read_text()):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    assert ledger.read_text() == "train 1\n"
 
 
 def test_without_trackers_nobody_listens(stage: Stage) -> None:
