@@ -287,6 +287,10 @@ test("the recipe differs from a short spec in data, name and reading losses", ()
 		},
 		short,
 	);
+	const tracking = [{ kind: "wandb", project: "airplanes" }] as const;
+	assert.equal(resolveSpec(airplanesSpec({ tracking })).tracking, [
+		{ kind: "wandb", project: "airplanes", entity: null, mode: "online" },
+	]);
 });
 
 test("$schema is allowed and ignored", () => {
