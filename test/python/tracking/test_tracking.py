@@ -1,7 +1,9 @@
 """Trackers that fail, hang or come late, and runs that are cut off."""
 
 import json
+import os
 import queue
+import subprocess
 import sys
 import threading
 import time
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zmq
 from captune_worker import events, spec
 from captune_worker.control import Control
 from captune_worker.errors import Abandoned, Canceled
@@ -21,7 +24,9 @@ from captune_worker.tracking import lane as lanes
 from captune_worker.tracking import tracking as module
 from captune_worker.tracking.ledger import Ledger
 from captune_worker.tracking.record import Record
-from worker.conftest import examples
+from worker.conftest import SCHEMAS, examples
+
+PYTHON = SCHEMAS.parent / "python"
 
 
 class Told:
@@ -368,3 +373,50 @@ def test_every_event_reaches_a_listener(stage: Stage) -> None:
     stage.step(1)
     stage.report.warning(code="X", message="x")
     assert [type(one) for one in heard] == [events.Step, events.Warning]
+
+
+HANGING_EXIT = """
+import atexit, json, sys, threading
+from captune_worker import __main__ as worker
+from captune_worker.tracking import Tracking
+
+def run(bootstrap, report, control, tracking):
+    # Libraries wait at the exit for what they could not send.
+    atexit.register(threading.Event().wait)
+    report.end(status="completed", steps=0)
+    return int(sys.argv[1]), 0.0
+
+worker.run = run
+Tracking.hangs = True
+sys.exit(worker.main())
+"""
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_tracker_that_hangs_does_not_hold_up_the_exit(
+    tmp_path: Path, code: int
+) -> None:
+    public, secret = (key.decode() for key in zmq.curve_keypair())
+    bootstrap = {
+        "protocol": 1,
+        "endpoint": "tcp://127.0.0.1:9",
+        "serverKey": public,
+        "publicKey": public,
+        "secretKey": secret,
+        "runId": "run",
+        "attempt": 1,
+        "runFolder": str(tmp_path),
+        "cacheFolder": str(tmp_path),
+        "graceMs": 0,
+        "lease": False,
+    }
+    ended = subprocess.run(
+        [sys.executable, "-c", HANGING_EXIT, str(code)],
+        input=json.dumps(bootstrap) + "\n",
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(PYTHON)},
+    )
+    assert ended.returncode == code
+    (end,) = (tmp_path / "worker.jsonl").read_text().splitlines()
+    assert json.loads(end)["type"] == "end"
