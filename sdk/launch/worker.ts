@@ -117,7 +117,7 @@ const passed =
 /** What a tracker goes by: its own variables, and where its library looks for keys. */
 const passedTo: Readonly<Record<Tracker["kind"], RegExp>> = {
 	wandb: /^(WANDB_.*|NETRC|XDG_CONFIG_HOME|XDG_DATA_HOME)$/,
-	mlflow: /^(MLFLOW_.*|DATABRICKS_.*)$/,
+	mlflow: /^(MLFLOW_.*|DATABRICKS_.*|DO_NOT_TRACK)$/,
 	tensorboard: /^TENSORBOARD_.*$/,
 	trackio: /^TRACKIO_.*$/,
 };

@@ -366,7 +366,7 @@ const oneTrackerOfAKind: Rule = {
 		),
 };
 
-/** The value is not told: errors are shown and logged. */
+/** Where a URI is wrong it is not told: it may hold a password, and errors are shown and logged. */
 const trackingUriIsNoSecret: Rule = {
 	reads: ["tracking"],
 	judge: ({ tracking }) =>
@@ -396,7 +396,6 @@ const trackingUriIsUri: Rule = {
 				? []
 				: {
 						path: `tracking[${index}].trackingUri`,
-						value: tracker.trackingUri,
 						reason: "is neither a server nor a database",
 						remedy:
 							'Use "http://host:5000" or "sqlite:////folder/mlflow.db", or leave it out.',

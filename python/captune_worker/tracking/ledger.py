@@ -18,7 +18,6 @@ class Ledger:
 
     def __init__(self, path: Path, settle_seconds: float) -> None:
         """``settle_seconds``: how long after telling the tracker has a record."""
-        path.parent.mkdir(parents=True, exist_ok=True)
         text = path.read_text() if path.exists() else ""
         whole, _, torn = text.rpartition("\n")
         self._known = set(whole.splitlines())

@@ -117,6 +117,8 @@ def test_what_comes_is_heard_as_long_as_somebody_sends(
     inbox.put({"type": "score", "step": 1})
     assert control.hear(5)
     assert [one["step"] for one in control.scores()] == [1]
+    inbox.put(RuntimeError("refused"))
+    assert not control.hear(5)
     inbox.put({"type": "cancel"})
     assert control.hear(5)
     assert not control.hear(5)
