@@ -28,6 +28,9 @@ from worker.conftest import SCHEMAS, examples
 
 PYTHON = SCHEMAS.parent / "python"
 
+HOUR_MS = 3_600_000
+"""Longer than any test may take: whoever waits for it fails."""
+
 
 class Told:
     """A tracker that keeps what it is told, or does what it is told to."""
@@ -262,11 +265,10 @@ def test_a_score_that_never_comes_is_told_of(stage: Stage) -> None:
 
 def test_what_could_not_be_scored_is_not_waited_for(stage: Stage) -> None:
     told = Told()
-    started = time.monotonic()
+    stage.plain["evaluation"]["scoreTimeoutMs"] = HOUR_MS
     with stage.of(wandb=told):
         stage.step(1)
         stage.inbox.put({**stage.evaluate(1), "values": {}})
-    assert time.monotonic() - started < 30
     assert told.points == [("train", 1)]
     assert stage.warnings() == []
 
@@ -274,7 +276,7 @@ def test_what_could_not_be_scored_is_not_waited_for(stage: Stage) -> None:
 @pytest.mark.parametrize("how", ["abandoned", "canceled"])
 def test_nobody_is_waited_for_where_nobody_is(stage: Stage, how: str) -> None:
     told = Told()
-    started = time.monotonic()
+    stage.plain["evaluation"]["scoreTimeoutMs"] = HOUR_MS
     with stage.of(wandb=told):
         stage.step(1)
         stage.evaluate(1)
@@ -282,7 +284,6 @@ def test_nobody_is_waited_for_where_nobody_is(stage: Stage, how: str) -> None:
             stage.control.abandon()
         else:
             stage.inbox.put({"type": "cancel"})
-    assert time.monotonic() - started < 30
     assert told.ends == [True]
 
 
