@@ -292,6 +292,30 @@ class Output(Section, tag=False):
     hub: Hub | None
 
 
+class Wandb(Section, tag="wandb"):
+    project: str
+    entity: str | None
+    mode: Literal["online", "offline"]
+
+
+class Mlflow(Section, tag="mlflow"):
+    experiment: str
+    tracking_uri: str | None
+
+
+class Tensorboard(Section, tag="tensorboard"):
+    folder: str | None
+
+
+class Trackio(Section, tag="trackio"):
+    project: str
+    folder: str | None
+    space: str | None
+
+
+Tracker = Wandb | Mlflow | Tensorboard | Trackio
+
+
 class LocalCompute(Section, tag="local"):
     device: Literal["auto", "cpu", "cuda"]
     loader_workers: int | None
@@ -307,6 +331,7 @@ class Spec(Section, tag=False):
     evaluation: Generate | TeacherForced
     checkpoints: Checkpoints
     output: Output
+    tracking: list[Tracker]
     compute: LocalCompute
 
 

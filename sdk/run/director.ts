@@ -15,6 +15,12 @@ import type { EventBody } from "./journal.js";
 import { type AnswersOf, type FinetuneResult, splitResult } from "./result.js";
 import { type ScoredPrediction, Scorer } from "./scorer.js";
 
+/** What names an evaluation. */
+type Scored = Pick<
+	ScoreEvent,
+	"evaluationId" | "split" | "step" | "model" | "images"
+>;
+
 export interface DirectorPorts {
 	/** Adds an event to the run. */
 	readonly say: (event: EventBody) => RunEvent;
@@ -141,6 +147,7 @@ export class Director {
 		const unscored = this.#unscored;
 		this.#unscored = [];
 		this.#scores = this.#scores.filter((score) => score.step <= step);
+		for (const score of this.#scores) this.#track(score, score.values);
 		if (step < 0) {
 			this.#book.clear();
 			return;
@@ -157,6 +164,7 @@ export class Director {
 			await this.#sayScore(event, isCandidate);
 		} catch (error) {
 			// The worker waits for an answer, and without scores there is no point in going on.
+			this.#track(event, {});
 			if (isCandidate) this.#decide(event.step, true);
 			throw error;
 		}
@@ -182,6 +190,17 @@ export class Director {
 			ends: isCandidate && this.#endsEarly(this.#valueOf(scores.values)),
 		});
 		this.#scores.push(said as ScoreEvent);
+		this.#track(event, scores.values);
+	}
+
+	/** Tells the worker, where trackers of its wait for scores; those they have already they leave alone. */
+	#track(
+		{ evaluationId, split, step, model, images }: Scored,
+		values: ScoreEvent["values"],
+	): void {
+		if (this.#spec.tracking.length === 0) return;
+		const of = { evaluationId, split, step, model, images };
+		this.#ports.tell({ type: "score", ...of, values });
 	}
 
 	/** By the scores so far, and one more where there is one. */

@@ -242,6 +242,7 @@ export class Session<Result> {
 				graceMs,
 				lease: true,
 			},
+			trackers: spec.tracking.map(({ kind }) => kind),
 			onLine: (stream, text) => this.#sayLine(stream, text),
 		});
 		this.#worker = worker;

@@ -84,7 +84,7 @@ function judgeBy(schema: JsonSchema): Judge {
 }
 
 function makeAbsolute(draft: Draft, cwd: string): void {
-	const { model, data, output } = draft;
+	const { model, data, output, tracking } = draft;
 	model.nameOrPath = folderOrHubId(model.nameOrPath, cwd);
 	for (const source of [data.train, data.validation, data.test]) {
 		if ("path" in source) source.path = absolute(cwd, source.path);
@@ -93,6 +93,9 @@ function makeAbsolute(draft: Draft, cwd: string): void {
 	}
 	data.pictures.roots = data.pictures.roots.map((root) => absolute(cwd, root));
 	if (output.folder !== null) output.folder = absolute(cwd, output.folder);
+	for (const tracker of tracking)
+		if ("folder" in tracker && tracker.folder !== null)
+			tracker.folder = absolute(cwd, tracker.folder);
 }
 
 /** As in transformers, a folder of that name wins over a hub id. */

@@ -418,6 +418,58 @@ const presetIsKnown: Rule = {
 	},
 };
 
+const oneTrackerOfAKind: Rule = {
+	reads: ["tracking"],
+	judge: ({ tracking }) =>
+		tracking.flatMap(({ kind }, index) =>
+			tracking.findIndex((one) => one.kind === kind) === index
+				? []
+				: {
+						path: `tracking[${index}].kind`,
+						value: kind,
+						reason: "is there already",
+						remedy: "Give one tracker of each kind.",
+					},
+		),
+};
+
+/** Where a URI is wrong it is not told: it may hold a password, and errors are shown and logged. */
+const trackingUriIsNoSecret: Rule = {
+	reads: ["tracking"],
+	judge: ({ tracking }) =>
+		tracking.flatMap((tracker, index) =>
+			tracker.kind === "mlflow" &&
+			/^[^/]+:\/\/[^/@]*:[^/@]*@/.test(tracker.trackingUri ?? "")
+				? {
+						path: `tracking[${index}].trackingUri`,
+						reason: "holds a password, and the spec is written to disk",
+						remedy:
+							"Leave it out and set MLFLOW_TRACKING_URI, or MLFLOW_TRACKING_PASSWORD.",
+					}
+				: [],
+		),
+};
+
+/** MLflow itself refuses a folder, after the run has begun. */
+const trackingUriIsUri: Rule = {
+	reads: ["tracking"],
+	judge: ({ tracking }) =>
+		tracking.flatMap((tracker, index) =>
+			tracker.kind !== "mlflow" ||
+			tracker.trackingUri === null ||
+			/^(https?|databricks(-uc)?|sqlite|postgresql|mysql|mssql)(\+\w+)?(:|$)/.test(
+				tracker.trackingUri,
+			)
+				? []
+				: {
+						path: `tracking[${index}].trackingUri`,
+						reason: "is neither a server nor a database",
+						remedy:
+							'Use "http://host:5000" or "sqlite:////folder/mlflow.db", or leave it out.',
+					},
+		),
+};
+
 const rules: readonly Rule[] = [
 	metricsAreKnown,
 	bestIsMeasured,
@@ -442,6 +494,9 @@ const rules: readonly Rule[] = [
 	presetIsKnown,
 	repositoryIsName,
 	formExists,
+	oneTrackerOfAKind,
+	trackingUriIsNoSecret,
+	trackingUriIsUri,
 ];
 
 /** Which way a built-in metric is better; undefined for a metric of the user's own. */

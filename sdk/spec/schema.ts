@@ -788,6 +788,77 @@ const hub = nullable(
 	),
 	{ default: null },
 );
+const trackers = [
+	branch(
+		"WandbTracker",
+		"Weights & Biases, under the id of the run. `WANDB_API_KEY` and `wandb login` mean what they mean elsewhere.",
+		{ kind: "wandb" },
+		{
+			project: string("Project.", { minLength: 1, default: "captune" }),
+			entity: nullable(
+				string("User or team; the account's default when null.", {
+					minLength: 1,
+				}),
+				{ default: null },
+			),
+			mode: choice(
+				"`offline`: files in the run folder that `wandb sync` uploads later.",
+				["online", "offline"],
+				{ default: "online" },
+			),
+		},
+	),
+	branch(
+		"MlflowTracker",
+		"MLflow. `MLFLOW_TRACKING_USERNAME` and its like mean what they mean elsewhere.",
+		{ kind: "mlflow" },
+		{
+			experiment: string("Experiment.", { minLength: 1, default: "captune" }),
+			trackingUri: nullable(
+				string(
+					"URI of a server or a database; null: `MLFLOW_TRACKING_URI` where it is set, else `tracking/mlflow.db` in the run folder.",
+					{ minLength: 1 },
+				),
+				{ default: null },
+			),
+		},
+	),
+	branch(
+		"TensorboardTracker",
+		"Event files for TensorBoard.",
+		{ kind: "tensorboard" },
+		{
+			folder: nullable(
+				string(
+					"Folder of many runs, in which this one gets a folder named by its id; null: `tracking/tensorboard` in the run folder.",
+					{ minLength: 1 },
+				),
+				{ default: null },
+			),
+		},
+	),
+	branch(
+		"TrackioTracker",
+		"Trackio, under the id of the run.",
+		{ kind: "trackio" },
+		{
+			project: string("Project.", { minLength: 1, default: "captune" }),
+			folder: nullable(
+				string(
+					"Folder of its databases; null: `TRACKIO_DIR` where it is set, else `tracking/trackio` in the run folder.",
+					{ minLength: 1 },
+				),
+				{ default: null },
+			),
+			space: nullable(
+				string("Space of the Hugging Face hub to log to, by its id.", {
+					minLength: 1,
+				}),
+				{ default: null },
+			),
+		},
+	),
+];
 
 const fields: Fields = {
 	name: nullable(string("A name for the run.", { minLength: 1 }), {
@@ -832,6 +903,16 @@ const fields: Fields = {
 		),
 		hub,
 	}),
+	tracking: list(
+		"Trackers that are told every loss and every score, one of each kind; none by default. Keys come from their own environment variables, never from here.",
+		tagged(
+			"Tracker",
+			"Where the numbers of the run go, besides its folder.",
+			"kind",
+			trackers,
+		),
+		{ default: [] },
+	),
 	compute: tagged(
 		"Compute",
 		"Where it runs.",

@@ -22,6 +22,8 @@ export interface Spec {
 	readonly checkpoints?: CheckpointsSpec;
 	/** Where the run goes. */
 	readonly output?: OutputSpec;
+	/** Trackers that are told every loss and every score, one of each kind; none by default. Keys come from their own environment variables, never from here. */
+	readonly tracking?: readonly Tracker[];
 	/** Where it runs. */
 	readonly compute?: Compute;
 }
@@ -616,6 +618,70 @@ export interface HubSpec {
 	readonly form?: "adapter" | "merged";
 }
 
+/** Where the numbers of the run go, besides its folder. */
+export type Tracker =
+	| WandbTracker
+	| MlflowTracker
+	| TensorboardTracker
+	| TrackioTracker;
+
+/** Weights & Biases, under the id of the run. `WANDB_API_KEY` and `wandb login` mean what they mean elsewhere. */
+export interface WandbTracker {
+	readonly kind: "wandb";
+	/** Project. Default: "captune". */
+	readonly project?: string;
+	/** User or team; the account's default when null. Default: null. */
+	readonly entity?: string | null;
+	/** `offline`: files in the run folder that `wandb sync` uploads later. Default: "online". */
+	readonly mode?: "online" | "offline";
+	readonly experiment?: never;
+	readonly trackingUri?: never;
+	readonly folder?: never;
+	readonly space?: never;
+}
+
+/** MLflow. `MLFLOW_TRACKING_USERNAME` and its like mean what they mean elsewhere. */
+export interface MlflowTracker {
+	readonly kind: "mlflow";
+	/** Experiment. Default: "captune". */
+	readonly experiment?: string;
+	/** URI of a server or a database; null: `MLFLOW_TRACKING_URI` where it is set, else `tracking/mlflow.db` in the run folder. Default: null. */
+	readonly trackingUri?: string | null;
+	readonly project?: never;
+	readonly entity?: never;
+	readonly mode?: never;
+	readonly folder?: never;
+	readonly space?: never;
+}
+
+/** Event files for TensorBoard. */
+export interface TensorboardTracker {
+	readonly kind: "tensorboard";
+	/** Folder of many runs, in which this one gets a folder named by its id; null: `tracking/tensorboard` in the run folder. Default: null. */
+	readonly folder?: string | null;
+	readonly project?: never;
+	readonly entity?: never;
+	readonly mode?: never;
+	readonly experiment?: never;
+	readonly trackingUri?: never;
+	readonly space?: never;
+}
+
+/** Trackio, under the id of the run. */
+export interface TrackioTracker {
+	readonly kind: "trackio";
+	/** Project. Default: "captune". */
+	readonly project?: string;
+	/** Folder of its databases; null: `TRACKIO_DIR` where it is set, else `tracking/trackio` in the run folder. Default: null. */
+	readonly folder?: string | null;
+	/** Space of the Hugging Face hub to log to, by its id. Default: null. */
+	readonly space?: string | null;
+	readonly entity?: never;
+	readonly mode?: never;
+	readonly experiment?: never;
+	readonly trackingUri?: never;
+}
+
 /** Where it runs. */
 export type Compute =
 	| LocalCompute;
@@ -649,6 +715,8 @@ export interface ResolvedSpec {
 	readonly checkpoints: ResolvedCheckpointsSpec;
 	/** Where the run goes. */
 	readonly output: ResolvedOutputSpec;
+	/** Trackers that are told every loss and every score, one of each kind; none by default. Keys come from their own environment variables, never from here. */
+	readonly tracking: readonly ResolvedTracker[];
 	/** Where it runs. */
 	readonly compute: ResolvedCompute;
 }
@@ -1147,6 +1215,51 @@ export interface ResolvedHubSpec {
 	readonly revision: string | null;
 	/** The adapter, or the model with what was trained in its weights; the adapter where there is one when left out. */
 	readonly form: "adapter" | "merged";
+}
+
+/** Where the numbers of the run go, besides its folder. */
+export type ResolvedTracker =
+	| ResolvedWandbTracker
+	| ResolvedMlflowTracker
+	| ResolvedTensorboardTracker
+	| ResolvedTrackioTracker;
+
+/** Weights & Biases, under the id of the run. `WANDB_API_KEY` and `wandb login` mean what they mean elsewhere. */
+export interface ResolvedWandbTracker {
+	readonly kind: "wandb";
+	/** Project. */
+	readonly project: string;
+	/** User or team; the account's default when null. */
+	readonly entity: string | null;
+	/** `offline`: files in the run folder that `wandb sync` uploads later. */
+	readonly mode: "online" | "offline";
+}
+
+/** MLflow. `MLFLOW_TRACKING_USERNAME` and its like mean what they mean elsewhere. */
+export interface ResolvedMlflowTracker {
+	readonly kind: "mlflow";
+	/** Experiment. */
+	readonly experiment: string;
+	/** URI of a server or a database; null: `MLFLOW_TRACKING_URI` where it is set, else `tracking/mlflow.db` in the run folder. */
+	readonly trackingUri: string | null;
+}
+
+/** Event files for TensorBoard. */
+export interface ResolvedTensorboardTracker {
+	readonly kind: "tensorboard";
+	/** Folder of many runs, in which this one gets a folder named by its id; null: `tracking/tensorboard` in the run folder. */
+	readonly folder: string | null;
+}
+
+/** Trackio, under the id of the run. */
+export interface ResolvedTrackioTracker {
+	readonly kind: "trackio";
+	/** Project. */
+	readonly project: string;
+	/** Folder of its databases; null: `TRACKIO_DIR` where it is set, else `tracking/trackio` in the run folder. */
+	readonly folder: string | null;
+	/** Space of the Hugging Face hub to log to, by its id. */
+	readonly space: string | null;
 }
 
 /** Where it runs. */
