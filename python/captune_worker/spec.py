@@ -265,9 +265,16 @@ class Evaluation(Section):
     best: Best
 
 
+class Sampling(Section, tag=False):
+    temperature: float
+    top_p: float
+    top_k: int | None
+
+
 class Generate(Evaluation, tag="generate"):
     stemming: bool
     max_new_tokens: int
+    sampling: Sampling | None
 
 
 class TeacherForced(Evaluation, tag="teacherForced"):

@@ -707,6 +707,24 @@ const best = (metric: JsonSchema) =>
 		),
 	});
 
+/** How tokens are drawn; `loadModel` has the same. */
+export const sampling = {
+	temperature: number("Logits are divided by it before a token is drawn.", {
+		exclusiveMinimum: 0,
+		default: 1,
+	}),
+	topP: number(
+		"Draw from the likeliest tokens that have this probability together.",
+		{ exclusiveMinimum: 0, maximum: 1, default: 1 },
+	),
+	topK: nullable(
+		integer("Draw from so many of the likeliest tokens; null: from all.", {
+			minimum: 1,
+		}),
+		{ default: null },
+	),
+};
+
 const generate = branch(
 	"GenerateEvaluation",
 	"Answers are generated and compared with the references; the teacher-forced loss is measured too.",
@@ -737,6 +755,14 @@ const generate = branch(
 			minimum: 1,
 			default: 64,
 		}),
+		sampling: nullable(
+			section(
+				"SamplingSpec",
+				"Draw tokens, with `seed`, each row by itself; null: always the likeliest one.",
+				sampling,
+			),
+			{ default: null },
+		),
 	},
 );
 

@@ -539,6 +539,8 @@ export interface GenerateEvaluation {
 	readonly stemming?: boolean;
 	/** Longest answer, in tokens. Default: 64. */
 	readonly maxNewTokens?: number;
+	/** Draw tokens, with `seed`, each row by itself; null: always the likeliest one. Default: null. */
+	readonly sampling?: SamplingSpec | null;
 }
 
 /** End training once evaluations no longer get better (transformers' EarlyStoppingCallback); needs a validation split. Default: null. */
@@ -555,6 +557,16 @@ export interface BestSpec {
 	readonly metric?: "rouge1" | "rouge2" | "rougeL" | "rougeLsum" | "rougeS" | "rougeSU4" | "exactMatch" | "tagF1" | "loss" | "perplexity" | "tokenAccuracy" | (string & {});
 	/** Whether more or less of the metric is better; by the metric when left out, `max` for one of your own. */
 	readonly direction?: "max" | "min";
+}
+
+/** Draw tokens, with `seed`, each row by itself; null: always the likeliest one. Default: null. */
+export interface SamplingSpec {
+	/** Logits are divided by it before a token is drawn. Default: 1. */
+	readonly temperature?: number;
+	/** Draw from the likeliest tokens that have this probability together. Default: 1. */
+	readonly topP?: number;
+	/** Draw from so many of the likeliest tokens; null: from all. Default: null. */
+	readonly topK?: number | null;
 }
 
 /** The references are fed in and only their tokens are judged: cheap, and no measure of what the model would say. */
@@ -578,6 +590,7 @@ export interface TeacherForcedEvaluation {
 	readonly best?: TeacherForcedBestSpec;
 	readonly stemming?: never;
 	readonly maxNewTokens?: never;
+	readonly sampling?: never;
 }
 
 /** How the best checkpoint is told. */
@@ -1140,6 +1153,8 @@ export interface ResolvedGenerateEvaluation {
 	readonly stemming: boolean;
 	/** Longest answer, in tokens. */
 	readonly maxNewTokens: number;
+	/** Draw tokens, with `seed`, each row by itself; null: always the likeliest one. */
+	readonly sampling: ResolvedSamplingSpec | null;
 }
 
 /** End training once evaluations no longer get better (transformers' EarlyStoppingCallback); needs a validation split. */
@@ -1156,6 +1171,16 @@ export interface ResolvedBestSpec {
 	readonly metric: "rouge1" | "rouge2" | "rougeL" | "rougeLsum" | "rougeS" | "rougeSU4" | "exactMatch" | "tagF1" | "loss" | "perplexity" | "tokenAccuracy" | (string & {});
 	/** Whether more or less of the metric is better; by the metric when left out, `max` for one of your own. */
 	readonly direction: "max" | "min";
+}
+
+/** Draw tokens, with `seed`, each row by itself; null: always the likeliest one. */
+export interface ResolvedSamplingSpec {
+	/** Logits are divided by it before a token is drawn. */
+	readonly temperature: number;
+	/** Draw from the likeliest tokens that have this probability together. */
+	readonly topP: number;
+	/** Draw from so many of the likeliest tokens; null: from all. */
+	readonly topK: number | null;
 }
 
 /** The references are fed in and only their tokens are judged: cheap, and no measure of what the model would say. */

@@ -155,7 +155,13 @@ def captune(task: dict[str, Any]) -> dict[str, float]:
         gradientCheckpointing="auto",
         loggingSteps=10,
     )
-    common = ("everySteps", "maxExamples", "batchSize", "shuffledImages")
+    common = (
+        "everySteps",
+        "maxExamples",
+        "batchSize",
+        "shuffledImages",
+        "earlyStopping",
+    )
     plain["evaluation"] = {
         **{key: plain["evaluation"][key] for key in common},
         "kind": "teacherForced",

@@ -97,7 +97,7 @@ def counted_run(
         **{
             key: value
             for key, value in plain_spec["evaluation"].items()
-            if key not in ("stemming", "maxNewTokens")
+            if key not in ("stemming", "maxNewTokens", "sampling")
         },
         "kind": "teacherForced",
         "metrics": ["loss"],
