@@ -150,6 +150,8 @@ def _train(
     )
     report.stage(stage="train", state="completed")
 
+    # What was late may have come by now.
+    trainer.hear()
     progress = trainer.progress
     kept_step = keep_best(model, checkpoints, progress)
     completed = progress.step == resolution.total_steps or not control.stopping

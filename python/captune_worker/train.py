@@ -3,6 +3,7 @@
 import gc
 import math
 import re
+import time
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -86,6 +87,7 @@ class Trainer:
             len(examples), resolution.step_examples, spec.seed, LOOKAHEAD
         )
         self.log = StepLog(report, model.device, spec.training.logging_steps)
+        self._undecided: list[int] = []
         self._is_watching = False
 
     def run(self, *, resumed: bool = False, is_decided: bool = False) -> None:
@@ -434,19 +436,39 @@ class Trainer:
         if not is_decided:
             self._evaluator.run("validation", step)
             self._report.stage(stage="train", state="started")
-        timeout = self._spec.evaluation.score_timeout_ms
-        decision = self._control.decision(step, timeout)
-        if decision is None:
+        self._undecided.append(step)
+        stop = self.hear()
+        if self._undecided:
             self._report.warning(
                 code="SCORE_LATE",
-                message=f"No decision on step {step} came within {timeout} ms; "
-                "training goes on and its checkpoint is kept.",
+                message=f"No decision on step {step} came within "
+                f"{self._spec.evaluation.score_timeout_ms} ms; training goes on and "
+                "its checkpoint is kept.",
                 data={"step": step},
             )
-        else:
-            self._obey(step, decision)
         self._is_watching = True
-        return self._at_boundary() or (decision is not None and decision.stop)
+        return self._at_boundary() or stop
+
+    def hear(self) -> bool:
+        """Obeys the decisions that are due, in order, as far as they come in time.
+
+        Returns whether one of them ends training.
+
+        Raises:
+            Abandoned, Canceled: while waiting.
+        """
+        stop = False
+        deadline = time.monotonic() + self._spec.evaluation.score_timeout_ms / 1000
+        while self._undecided:
+            step = self._undecided[0]
+            wait = max(deadline - time.monotonic(), 0)
+            decision = self._control.decision(step, round(wait * 1000))
+            if decision is None:
+                break
+            self._undecided.pop(0)
+            self._obey(step, decision)
+            stop = stop or decision.stop
+        return stop
 
     def _obey(self, step: int, decision: Decision) -> None:
         self.progress.best_step = decision.best

@@ -7,6 +7,7 @@ import { endsEarly } from "./early-stopping.js";
 import type {
 	EndEvent,
 	EvaluationEvent,
+	PredictionsEvent,
 	RunEvent,
 	ScoreEvent,
 } from "./event.generated.js";
@@ -41,8 +42,8 @@ export class Director {
 	readonly #scorer: Scorer;
 	readonly #book: CheckpointBook;
 	#scores: ScoreEvent[] = [];
-	/** What the base model answered in an earlier attempt that ended before the score. */
-	#unscored: readonly RunEvent[] = [];
+	/** What was answered in an earlier attempt that ended before the score. */
+	#unscored: readonly (PredictionsEvent | EvaluationEvent)[] = [];
 
 	constructor(
 		spec: ResolvedSpec,
@@ -79,11 +80,16 @@ export class Director {
 				this.#scorer.recall(event);
 		}
 		this.#unscored = events.filter(
-			(event) =>
+			(event): event is PredictionsEvent | EvaluationEvent =>
 				(event.type === "predictions" || event.type === "evaluation") &&
-				event.model === "base" &&
+				(event.model === "base" || isOfCheckpoint(event)) &&
 				!scored.has(event.evaluationId),
 		);
+	}
+
+	/** Step of the best checkpoint; undefined while there is none. */
+	get bestStep(): number | undefined {
+		return this.#book.best?.step;
 	}
 
 	/** Steps of the checkpoints that have their decision. */
@@ -153,8 +159,10 @@ export class Director {
 			return;
 		}
 		this.#book.returnTo(step);
+		// The checkpoint itself, where it has no score, is evaluated again.
+		for (const event of unscored)
+			if (event.model === "base" || event.step < step) await this.take(event);
 		if (this.#book.isDecided(step)) this.#decide(step);
-		for (const event of unscored) await this.take(event);
 	}
 
 	async #score(event: EvaluationEvent): Promise<void> {
@@ -208,6 +216,7 @@ export class Director {
 		const { earlyStopping, best } = this.#spec.evaluation;
 		const values = this.#scores
 			.filter(isOfCheckpoint)
+			.toSorted((one, other) => one.step - other.step)
 			.map((score) => this.#valueOf(score.values));
 		return endsEarly([...values, ...next], earlyStopping, best.direction);
 	}

@@ -31,6 +31,7 @@ import { crashed, fromEnd, neverStarted, toEnd } from "./failure.js";
 import { RunFolder, readPredictions, runFiles } from "./folder.js";
 import { currentEvents, readHistory } from "./history.js";
 import { isEvent, RunJournal } from "./journal.js";
+import { checkpointFolder, promote } from "./promotion.js";
 import type { EventStream } from "./stream.js";
 
 /** How a run is carried out; what is trained is the spec's matter. */
@@ -76,7 +77,7 @@ export class Session<Result> {
 	#isGreeted = false;
 	#steps = 0;
 	#end: EndEvent | undefined;
-	/** The worker's end, kept back while there is something left to do: nothing follows an end. */
+	/** The worker's end, kept back until all is decided and handed over: nothing follows an end. */
 	#lastWords: EndEvent | undefined;
 	#python = "";
 	#failure: unknown;
@@ -96,8 +97,8 @@ export class Session<Result> {
 		const startedAt = Date.now();
 		const folder = await this.#openFolder();
 		try {
-			const end = await this.#train(folder);
-			const delivered = await this.#handOver(folder, end);
+			const trained = await this.#train(folder);
+			const { end, delivered } = await this.#handOver(folder, trained);
 			const seconds = (Date.now() - startedAt) / 1000;
 			const scores = (this.#director as Director).result(end);
 			const result = this.#resultOf({ end, scores, delivered, seconds });
@@ -300,9 +301,7 @@ export class Session<Result> {
 
 	#takeEvents(events: readonly unknown[], folder: RunFolder): void {
 		const last = events.at(-1);
-		const { spec, task } = this.#options;
-		const held =
-			task === undefined && isDelivered(spec.output) && isCompletion(last);
+		const held = this.#options.task === undefined && isCompletion(last);
 		for (const event of this.#journal?.relay(
 			held ? events.slice(0, -1) : events,
 		) ?? [])
@@ -312,23 +311,56 @@ export class Session<Result> {
 		void this.#worker?.end(this.#options.graceMs);
 	}
 
-	/** Exports what the spec wants of a run that is complete, before its end is told. */
+	/** What is left to do of a run that has done all its steps, before its end is told. */
 	async #handOver(
 		folder: RunFolder,
-		end: EndEvent,
-	): Promise<Conclusion["delivered"]> {
-		if (this.#lastWords === undefined) return { merged: null, hub: null };
-		const delivered = await this.#unlessCanceled(
-			deliver(folder.path, end.keptStep, this.#options.spec.output, {
-				python: this.#python,
-				signal: this.#cancel.signal,
-				say: (event) => this.#journal?.say(event),
-			}),
-		);
-		const last = this.#lastWords;
+		trained: EndEvent,
+	): Promise<Pick<Conclusion, "end" | "delivered">> {
+		const nothing = { merged: null, hub: null };
+		if (this.#lastWords === undefined)
+			return { end: trained, delivered: nothing };
+		const { output } = this.#options.spec;
+		const end = this.#keepBest(folder, this.#lastWords);
+		const delivered = isDelivered(output)
+			? await this.#unlessCanceled(
+					deliver(folder.path, end.keptStep, output, {
+						python: this.#python,
+						signal: this.#cancel.signal,
+						say: (event) => this.#journal?.say(event),
+					}),
+				)
+			: nothing;
 		this.#lastWords = undefined;
-		this.#journal?.relay([last]);
-		return delivered;
+		this.#journal?.relay([end]);
+		return { end, delivered };
+	}
+
+	/** The worker has kept what was best by the scores that it had. */
+	#keepBest(folder: RunFolder, end: EndEvent): EndEvent {
+		const best = this.#director?.bestStep;
+		if (best === undefined || best === end.keptStep || end.adapter === null)
+			return end;
+		const warn = (code: string, message: string) =>
+			this.#journal?.say({
+				type: "warning",
+				code,
+				message: `The scores came so late that the worker kept step ${end.keptStep}. ${message}`,
+				data: { kept: end.keptStep, best },
+			});
+		try {
+			promote(checkpointFolder(folder.path, best), end.adapter);
+		} catch (error) {
+			warn(
+				"BEST_NOT_KEPT",
+				`The weights of step ${best}, the best one, stay in its checkpoint: ${(error as Error).message}`,
+			);
+			return end;
+		}
+		warn(
+			"BEST_DECIDED_LATE",
+			`The weights of step ${best}, the best one, have taken its place; the test split was not evaluated with them.`,
+		);
+		return { ...end, keptStep: best };
 	}
 
 	/** A page that cannot be drawn is no reason to lose a run. */

@@ -1,5 +1,4 @@
 // A run that is killed again and again, at points that chance picks, against one that nothing happened to.
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { test } from "uvu";
@@ -12,10 +11,9 @@ import {
 	resume,
 	type Spec,
 } from "../../sdk/index.js";
-import { readJsonLines } from "../../sdk/run/folder.js";
-import { currentEvents } from "../../sdk/run/history.js";
 import { shortSpec } from "../support/airplanes.js";
 import { temporaryFolder } from "../support/folders.js";
+import { numbersOf } from "../support/numbers.js";
 import { pythonTest, testPython } from "../support/python.js";
 
 const options = testPython === undefined ? {} : { python: testPython };
@@ -37,28 +35,6 @@ function spec(folder: string): Spec {
 		compute: { kind: "local", loaderWorkers: 0 },
 		output: { folder: join(temporaryFolder(), folder) },
 	});
-}
-
-/** The numbers of a run that must not depend on what happened to it. */
-function numbersOf(folder: string): unknown {
-	const events = currentEvents(
-		readJsonLines<RunEvent>(join(folder, "events.jsonl")),
-	);
-	return {
-		steps: events.flatMap((event) =>
-			event.type === "step"
-				? [[event.step, event.loss, event.gradNorm, event.learningRate]]
-				: [],
-		),
-		scores: events.flatMap((event) =>
-			event.type === "score"
-				? [[event.evaluationId, event.values, event.best, event.isBest]]
-				: [],
-		),
-		adapter: readFileSync(
-			join(folder, "adapter", "adapter_model.safetensors"),
-		).toString("base64"),
-	};
 }
 
 /** Where a worker is killed, by what it has just said. */
