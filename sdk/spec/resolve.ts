@@ -29,9 +29,16 @@ export function resolveSpec(
 	return resolve(spec, specSchema, options);
 }
 
+/** What a spec is for. */
+export interface Purpose {
+	/** Lays a copy of what was written over what is known besides. */
+	readonly complete: (written: Readonly<Record<string, unknown>>) => object;
+	/** Is anything trained? */
+	readonly trains: boolean;
+}
+
 /**
- * A draft becomes a spec by a schema: what is missing is filled, what is wrong is told. `complete` lays a copy of what
- * was written over what is known besides.
+ * A draft becomes a spec by a schema: what is missing is filled, what is wrong is told.
  *
  * @throws {SpecError}
  */
@@ -39,8 +46,7 @@ export function resolve(
 	spec: unknown,
 	schema: JsonSchema,
 	{ metrics = [], cwd = process.cwd() }: ResolveOptions,
-	complete: (written: Readonly<Record<string, unknown>>) => object = (one) =>
-		one,
+	{ complete, trains }: Purpose = { complete: (one) => one, trains: true },
 ): ResolvedSpec {
 	const issues: Issue[] = [];
 	const written = copyPlain(spec, issues);
@@ -54,7 +60,9 @@ export function resolve(
 	);
 	const best = draft.evaluation?.best;
 	if (best) best.direction ??= naturalDirection(best.metric) ?? "max";
-	issues.push(...breaches(draft, { given, ownMetrics: metrics }, issues));
+	issues.push(
+		...breaches(draft, { given, ownMetrics: metrics, trains }, issues),
+	);
 	if (issues.length > 0) throw new SpecError(issues);
 	delete draft.$schema;
 	makeAbsolute(draft, cwd);

@@ -28,6 +28,7 @@ import { pythonTest, testPython } from "../support/python.js";
 const options = testPython === undefined ? {} : { python: testPython };
 
 const spec: Spec = shortSpec({
+	model: { nameOrPath: "captune/airplanes-tiny", imageCrops: 1 },
 	// Adapters of the projector change what a picture is to the decoder.
 	method: { kind: "lora", targetModules: "language+projector" },
 	training: {
@@ -38,8 +39,8 @@ const spec: Spec = shortSpec({
 	},
 	evaluation: {
 		kind: "generate",
-		everySteps: 2,
-		maxNewTokens: 16,
+		everySteps: 4,
+		maxNewTokens: 12,
 		batchSize: 3,
 		shuffledImages: true,
 	},
@@ -134,9 +135,10 @@ pythonTest(
 			data: { test: rows },
 			metrics: { brevity: (prediction) => 1 / (1 + prediction.length) },
 			spec: {
+				model: { imageCrops: 1 },
 				evaluation: {
 					metrics: ["brevity", "rouge1", "loss"],
-					maxNewTokens: 16,
+					maxNewTokens: 12,
 					batchSize: 1,
 				},
 			},
@@ -191,11 +193,18 @@ test("what cannot be evaluated is told at once", () => {
 	const empty = temporaryFolder();
 	const foreign = temporaryFolder();
 	writeFileSync(join(foreign, "adapter_config.json"), '{"peft_type": "IA3"}');
+	const nameless = temporaryFolder();
+	writeFileSync(join(nameless, "adapter_config.json"), '{"peft_type": "LORA"}');
 	const model = { nameOrPath: "captune/airplanes-tiny" };
 	const cases: readonly (readonly [() => unknown, string, RegExp])[] = [
 		[() => evaluate(join(empty, "gone")), "RUN_UNKNOWN", /does not exist/],
 		[() => evaluate(empty), "RUN_UNKNOWN", /neither a run nor weights/],
 		[() => evaluate(foreign), "MODEL_INVALID", /"IA3", not "LORA"/],
+		[
+			() => evaluate(nameless, { data: { test: [] } }),
+			"SPEC_INVALID",
+			/`model.nameOrPath` is missing/,
+		],
 		[() => evaluate({ model }), "SPEC_INVALID", /nothing to evaluate/],
 		[
 			() =>

@@ -4,12 +4,15 @@ import os
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
+from transformers import StoppingCriteriaList
 
 from ..errors import Canceled, Refusal, issue
 from ..events import EndError
 from ..examples import Example, by_regime, views_of
+from ..model import Answer
 from ..pixels import Pool
 from ..rows import BadRow
 from ..sampling import Sampling, draws
@@ -85,13 +88,14 @@ def _answer(call: Generate, loaded: LoadedModel, desk: Desk, say: Say) -> None:
 
 
 def _generate(call: Generate, loaded: LoadedModel, desk: Desk, say: Say) -> None:
-    examples = encode(call.questions, loaded.processor, loaded.preparer, loaded.longest)
+    preparer = loaded.open_pictures()
+    examples = encode(call.questions, loaded.processor, preparer, loaded.longest)
     numbers = {id(example): number for number, example in enumerate(examples)}
 
     def tell_piece(index: int, text: str) -> None:
         say(Piece(request_id=call.request_id, index=index, text=text))
 
-    def tell_answer(index: int, rest: str, answer) -> None:
+    def tell_answer(index: int, rest: str, answer: Answer) -> None:
         say(
             Answered(
                 request_id=call.request_id,
@@ -119,14 +123,14 @@ def _generate(call: Generate, loaded: LoadedModel, desk: Desk, say: Say) -> None
                 batch,
                 call.max_new_tokens,
                 streamer=streamer,
-                stopping_criteria=[Until(lambda: desk.is_wanted)],
+                stopping_criteria=StoppingCriteriaList([Until(lambda: desk.is_wanted)]),
                 **_drawing(call, rows),
             )
             desk.check()
             streamer.close()
 
 
-def _drawing(call: Generate, rows: list[int]) -> dict:
+def _drawing(call: Generate, rows: list[int]) -> dict[str, Any]:
     if call.sampling is None:
         return {}
     draw = call.sampling
