@@ -33,6 +33,19 @@ export {
 	evaluate,
 	type RowsToEvaluate,
 } from "./evaluate.js";
+export {
+	type AdapterFacts,
+	type ExportedModel,
+	type ExportForm,
+	type ExportOptions,
+	type ExportVerification,
+	exportModel,
+} from "./export/export.js";
+export {
+	type PushedModel,
+	type PushOptions,
+	pushToHub,
+} from "./export/push.js";
 export { finetune, type SpecOfRows } from "./finetune.js";
 export {
 	type DeviceReport,
@@ -51,12 +64,17 @@ export {
 	type ModelToLoad,
 } from "./load-model.js";
 export {
+	type BootstrapOptions,
 	bestConstantAnswer,
+	bootstrapDifference,
 	type ConstantAnswer,
 	type CorpusOptions,
 	type CorpusScore,
+	type Difference,
 	exactMatch,
 	MetricError,
+	type OwnCorpusMetric,
+	type OwnExampleMetric,
 	type OwnMetric,
 	type RougeScore,
 	type RougeType,
@@ -81,6 +99,7 @@ export {
 	airplanesSpec,
 	boeings,
 } from "./recipes/airplanes.js";
+export type { Chart } from "./report/charts.js";
 export { report } from "./report/report.js";
 export { resume } from "./resume.js";
 export type { EvaluationResult } from "./run/conclusion.js";

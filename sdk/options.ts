@@ -49,8 +49,21 @@ export function metricIssues(
 				reason: "has the name of a built-in metric",
 				remedy: "Give yours another.",
 			};
-		return typeof metric === "function"
+		return isMetric(metric)
 			? []
-			: { path, value: metric, reason: "must be a function" };
+			: {
+					path,
+					value: metric,
+					reason: "must be a function, or an object with a function `corpus`",
+				};
 	});
+}
+
+/** Callers of plain JavaScript have no compiler to tell them. */
+function isMetric(metric: unknown): boolean {
+	const whole =
+		typeof metric === "object" && metric !== null && "corpus" in metric
+			? metric.corpus
+			: metric;
+	return typeof whole === "function";
 }

@@ -43,7 +43,7 @@ process.exitCode = total.failed > 0 ? 1 : 0;
 function staticChecks(): Readonly<Record<string, readonly string[]>> {
 	const node = process.execPath;
 	const ruff = [testPython, "-m", "ruff"];
-	const sources = ["python", "test/python", "test/fixtures", "test/metrics"];
+	const sources = ["python", "test"];
 	const config = ["--config", "python/pyproject.toml"];
 	return {
 		"type check": [node, "node_modules/typescript/bin/tsc", "--noEmit"],

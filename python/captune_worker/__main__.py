@@ -14,6 +14,7 @@ from .journal import Journal
 from .life import end_with_parent, obey_signals
 from .link import Link
 from .report import Report
+from .tracking import Tracking
 from .wire import Bootstrap
 
 LAST_WORDS_SECONDS = 10.0
@@ -27,17 +28,23 @@ def main() -> int:
     link = Link(bootstrap, journal, os.getpid(), lambda: report.activity())
     control = Control(link.inbox)
     report = Report(bootstrap.run_id, bootstrap.attempt, journal, link.notify)
+    tracking = Tracking(bootstrap.run_id, Path(bootstrap.run_folder), report, control)
     obey_signals(control)
     if bootstrap.lease:
         end_with_parent(control, bootstrap.grace_ms)
     link.start()
-    code, last_words = run(bootstrap, report, control)
+    code, last_words = run(bootstrap, report, control, tracking)
     link.finish(last_words)
     journal.close()
+    if tracking.hangs:
+        # Its library would wait for it at the interpreter's exit.
+        os._exit(code)
     return code
 
 
-def run(bootstrap: Bootstrap, report: Report, control: Control) -> tuple[int, float]:
+def run(
+    bootstrap: Bootstrap, report: Report, control: Control, tracking: Tracking
+) -> tuple[int, float]:
     """The exit code, and for how many seconds the SDK is worth waiting for."""
     try:
         start = control.wait_for_start()
@@ -47,14 +54,16 @@ def run(bootstrap: Bootstrap, report: Report, control: Control) -> tuple[int, fl
         from .spec import parse
 
         report.stage(stage="start", state="completed")
-        outcome = conduct(
-            parse(start.spec),
-            Path(bootstrap.run_folder),
-            Path(bootstrap.cache_folder),
-            report,
-            control,
-            start.task,
-        )
+        spec = parse(start.spec)
+        with tracking.of(spec, start.spec):
+            outcome = conduct(
+                spec,
+                Path(bootstrap.run_folder),
+                Path(bootstrap.cache_folder),
+                report,
+                control,
+                start.task,
+            )
     except Canceled:
         report.end(status="canceled", steps=report.steps)
     except Abandoned:

@@ -149,14 +149,14 @@ def write_folder(path: Path, write: Callable[[Path], None]) -> int:
         for one in _files(partial)
     }
     for name in files:
-        _sync(partial / name)
+        sync(partial / name)
     manifest = partial / MANIFEST
     manifest.write_text(json.dumps({"version": VERSION, "files": files}, indent=1))
-    _sync(manifest)
-    _sync(partial)
+    sync(manifest)
+    sync(partial)
     shutil.rmtree(path, ignore_errors=True)
     partial.rename(path)
-    _sync(path.parent)
+    sync(path.parent)
     return _bytes(path)
 
 
@@ -179,7 +179,7 @@ def _hash(file: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Waits until the disk has it: a rename may reach the disk before the content."""
     fd = os.open(path, os.O_RDONLY)
     try:

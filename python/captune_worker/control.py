@@ -71,6 +71,7 @@ class Control:
         self._decisions: dict[int, Decision] = {}
         self._prune: list[int] = []
         self._statistics: list[tuple[str, str]] = []
+        self._scores: list[dict[str, Any]] = []
 
     def request_stop(self) -> None:
         """Ends training after the step in hand (from a signal or a thread)."""
@@ -147,6 +148,23 @@ class Control:
                 self._take(message)
         return self._decisions.pop(step)
 
+    def scores(self) -> list[dict[str, Any]]:
+        """The ``score`` messages taken since the last call; trackers ask for them."""
+        scores, self._scores = self._scores, []
+        return scores
+
+    def hear(self, seconds: float) -> bool:
+        """Takes a message if one comes so soon; False when nobody sends any more."""
+        if self._canceled or self._abandoned.is_set():
+            return False
+        try:
+            message = self._next(timeout=seconds)
+        except Exception:  # noqa: BLE001 - the link is gone, and nothing else depends on it
+            return False
+        if message is not None:
+            self._take(message)
+        return True
+
     def _drain(self) -> None:
         while (message := self._next()) is not None:
             self._take(message)
@@ -175,6 +193,8 @@ class Control:
                     value=message["value"],
                     stop=message["stop"],
                 )
+            case "score":
+                self._scores.append(message)
             case "tensorStatistics":
                 self._statistics.append((message["requestId"], message["pattern"]))
 

@@ -16,6 +16,7 @@ from .examples import Encoder, Example, by_regime, collate, views_of
 from .kernels import AttentionKernels
 from .model import TrainedModel
 from .report import Report
+from .sampling import Sampling, drawing
 from .spec import Generate, Spec
 
 PREDICTIONS_PER_EVENT = 64
@@ -92,7 +93,7 @@ class Evaluator:
                 rows = [numbers[id(one)] for one in usable]
                 sums += self._sums(usable, rows)
                 if isinstance(settings, Generate):
-                    predictions += self._answers(usable, rows, settings.max_new_tokens)
+                    predictions += self._answers(usable, rows, settings)
             self.report.stage(
                 stage="evaluate",
                 state="progress",
@@ -141,9 +142,17 @@ class Evaluator:
         return [self.encoder.encode(row) for row in rows]
 
     def _answers(
-        self, examples: Sequence[Example], rows: Sequence[int], max_new_tokens: int
+        self, examples: Sequence[Example], rows: Sequence[int], settings: Generate
     ) -> list[Prediction]:
-        answers = self.model.answer(examples, max_new_tokens)
+        drawn = settings.sampling and Sampling(
+            temperature=settings.sampling.temperature,
+            top_p=settings.sampling.top_p,
+            top_k=settings.sampling.top_k,
+            seed=self.spec.seed,
+        )
+        answers = self.model.answer(
+            examples, settings.max_new_tokens, **drawing(drawn, rows)
+        )
         return [
             Prediction(
                 row=row,

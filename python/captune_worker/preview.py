@@ -1,12 +1,9 @@
 """``python -m captune_worker.preview``: what the model will see, before any training.
 
-Reads one JSON object from standard input and leaves its answer in a file. Everything up
-to the model's weights is done as a run does it, so that it refuses what a run refuses.
+Everything up to the model's weights is done as a run does it, so that it refuses what a
+run refuses.
 """
 
-import json
-import sys
-import traceback
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,17 +14,15 @@ from torch import Tensor
 
 from . import tensors
 from .data import RunData, load_data
-from .errors import Refusal
-from .events import EndError, SplitFacts, TensorInfo
+from .events import SplitFacts, TensorInfo
 from .examples import IGNORED, Example, collate
 from .facts import split_facts
 from .hub import fetch_processor
 from .loading import load_processor, longest_row
+from .oneshot import serve
 from .phi3_v.tiling import TILE
 from .pixels import Pool, View
 from .spec import Spec, parse
-
-ANSWER = "preview.json"
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -37,7 +32,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     rows: int
     """How many of each split."""
     folder: str
-    """Where answer and crops go."""
+    """Where the crops go."""
     cache_folder: str
 
 
@@ -184,37 +179,13 @@ def _write_tile(tile: Tensor, processor: Any, path: Path) -> str:
     return str(path)
 
 
-def answer(request: Request) -> dict[str, Any]:
-    """``{"preview"}``, or ``{"error"}`` as the end of a run has it."""
-    folder = Path(request.folder)
-    try:
-        spec = parse(request.spec)
-        preview = make_preview(spec, request.rows, folder, Path(request.cache_folder))
-        return {"preview": preview}
-    except Refusal as refusal:
-        error = EndError(
-            code=refusal.code,
-            message=refusal.message,
-            issues=refusal.issues,
-            data=refusal.data,
-        )
-    except Exception as problem:  # noqa: BLE001 - whatever it is, the SDK must learn it
-        error = EndError(
-            code="WORKER_FAILED",
-            message=f"The preview failed: {type(problem).__name__}: {problem}",
-            traceback=traceback.format_exc(),
-        )
-    return {"error": error}
-
-
-def main() -> None:
-    """Answers one request."""
-    request = msgspec.convert(json.loads(sys.stdin.readline()), Request)
-    content = msgspec.json.encode(answer(request))
-    partial = Path(request.folder) / f"{ANSWER}.partial"
-    partial.write_bytes(content)
-    partial.replace(partial.with_name(ANSWER))
+def answer(request: Request) -> Preview:
+    """Raises:
+    Refusal: as ``make_preview``.
+    """
+    folder, cache = Path(request.folder), Path(request.cache_folder)
+    return make_preview(parse(request.spec), request.rows, folder, cache)
 
 
 if __name__ == "__main__":
-    main()
+    serve(Request, answer)

@@ -41,6 +41,7 @@ class Report:
         """When the loop last said anything."""
         self.steps = 0
         """Optimizer steps reported."""
+        self._listeners: list[Callable[[events.Event], None]] = []
 
     stage = _sender(events.Stage)
     ready = _sender(events.Ready)
@@ -54,6 +55,10 @@ class Report:
     checkpoint = _sender(events.Checkpoint, durable=True)
     warning = _sender(events.Warning)
     end = _sender(events.End, durable=True)
+
+    def listen(self, listener: Callable[[events.Event], None]) -> None:
+        """Hands ``listener`` every event from now on; it must not raise nor wait."""
+        self._listeners.append(listener)
 
     def activity(self) -> tuple[str, int]:
         """The stage, and for how many milliseconds nothing was reported."""
@@ -74,3 +79,5 @@ class Report:
             self.steps = said.step
         self._journal.append(said, durable)
         self._notify()
+        for listener in self._listeners:
+            listener(said)

@@ -177,6 +177,12 @@ def shrink(spec: Spec, resolution: Resolution) -> Resolution | None:
     return None
 
 
+def fitting_tokens(resolution: Resolution, load: Load) -> int:
+    """About how many tokens a row may have, by the memory that is free now."""
+    per_token = _example_bytes(resolution, load, resolution.gradient_checkpointing)
+    return max(0, int(_room(resolution, load) * load.longest // per_token))
+
+
 def demand_device(spec: Spec) -> None:
     """Raises:
     Refusal: ``DEVICE_UNAVAILABLE`` when the spec asks for what is not there.

@@ -8,6 +8,7 @@ device's generator have a say in it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,14 +30,24 @@ class Sampling:
 
     temperature: float
     top_p: float
-    """Least probability of the likeliest tokens that are drawn from."""
+    """The likeliest tokens that have this probability together are drawn from."""
     top_k: int | None
     """How many of the likeliest tokens are drawn from; None: all."""
     seed: int
 
 
+def drawing(sampling: Sampling | None, rows: Sequence[int]) -> dict[str, Any]:
+    """Arguments that make greedy ``generate`` draw, if it is to.
+
+    ``rows`` number the rows of the batch.
+    """
+    if sampling is None:
+        return {}
+    return {"logits_processor": draws(sampling, rows)}
+
+
 def draws(sampling: Sampling, rows: Sequence[int]) -> LogitsProcessorList:
-    """What makes greedy ``generate`` draw; ``rows`` number the rows of the batch."""
+    """The steps from logits to what is drawn by taking the largest."""
     steps = LogitsProcessorList()
     if sampling.temperature != 1:
         steps.append(TemperatureLogitsWarper(sampling.temperature))

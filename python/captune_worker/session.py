@@ -95,8 +95,9 @@ def _train(
         else restored(found.state.plain["resolved"], spec)
     )
     model = load_model(spec, folder, resolution, processor, data.preparer)
+    load = load_of(model, data)
     if found is None:
-        resolution = fit(spec, resolution, load_of(model, data))
+        resolution = fit(spec, resolution, load)
     model.obey(resolution)
     facts.report_resolution(report, resolution)
     screen = Screen(model.features.problem, data.problems, report, run_folder)
@@ -115,6 +116,7 @@ def _train(
     trainer = Trainer(
         spec=spec,
         resolution=resolution,
+        load=load,
         model=model,
         examples=data.splits["train"],
         evaluator=evaluator,

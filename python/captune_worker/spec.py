@@ -249,19 +249,32 @@ class Best(Section, tag=False):
     direction: Literal["max", "min"]
 
 
+class EarlyStopping(Section, tag=False):
+    patience: int
+    threshold: float
+
+
 class Evaluation(Section):
     every_steps: int
     max_examples: int | None
     batch_size: int
     shuffled_images: bool
+    early_stopping: EarlyStopping | None
     score_timeout_ms: int
     metrics: list[str]
     best: Best
 
 
+class Sampling(Section, tag=False):
+    temperature: float
+    top_p: float
+    top_k: int | None
+
+
 class Generate(Evaluation, tag="generate"):
     stemming: bool
     max_new_tokens: int
+    sampling: Sampling | None
 
 
 class TeacherForced(Evaluation, tag="teacherForced"):
@@ -272,9 +285,42 @@ class Checkpoints(Section, tag=False):
     keep: int
 
 
+class Hub(Section, tag=False):
+    repository: str
+    private: bool
+    revision: str | None
+    form: Literal["adapter", "merged"]
+
+
 class Output(Section, tag=False):
     folder: str | None
     report: bool
+    merged: bool
+    hub: Hub | None
+
+
+class Wandb(Section, tag="wandb"):
+    project: str
+    entity: str | None
+    mode: Literal["online", "offline"]
+
+
+class Mlflow(Section, tag="mlflow"):
+    experiment: str
+    tracking_uri: str | None
+
+
+class Tensorboard(Section, tag="tensorboard"):
+    folder: str | None
+
+
+class Trackio(Section, tag="trackio"):
+    project: str
+    folder: str | None
+    space: str | None
+
+
+Tracker = Wandb | Mlflow | Tensorboard | Trackio
 
 
 class LocalCompute(Section, tag="local"):
@@ -292,6 +338,7 @@ class Spec(Section, tag=False):
     evaluation: Generate | TeacherForced
     checkpoints: Checkpoints
     output: Output
+    tracking: list[Tracker]
     compute: LocalCompute
 
 

@@ -21,7 +21,7 @@ from .kernels import AttentionKernels
 from .model import TrainedModel
 from .optimizers import BY_SCORE, make_optimizer, make_schedule, rates, skips_by_itself
 from .report import Report
-from .resolution import Resolution, saved, shrink
+from .resolution import Load, Resolution, fitting_tokens, saved, shrink
 from .sampler import Deal, Position, Sampler
 from .spec import Spec
 from .steplog import StepFacts, StepLog
@@ -51,6 +51,7 @@ class Trainer:
         *,
         spec: Spec,
         resolution: Resolution,
+        load: Load,
         model: TrainedModel,
         examples: list[Example],
         evaluator: Evaluator,
@@ -65,6 +66,7 @@ class Trainer:
         self.progress = Progress()
         self.resolution = resolution
         self._spec = spec
+        self._load = load
         self._model = model
         self._examples = examples
         self._evaluator = evaluator
@@ -299,21 +301,7 @@ class Trainer:
         """
         smaller = shrink(self._spec, self.resolution)
         if smaller is None:
-            longest = max(int(batch.lengths.max()) for batch in batches)
-            problem = issue(
-                "model.imageCrops",
-                f"makes a row of {longest} tokens, which does not fit into memory even "
-                "alone",
-                self._spec.model.image_crops,
-                "Lower it, set data.maxTokens, set training.gradientCheckpointing to "
-                '"auto" or true, or use the method "qlora".',
-            )
-            raise Refusal(
-                "OUT_OF_MEMORY",
-                "The device has too little memory for one example",
-                [problem],
-                {"longest": longest, "message": message},
-            )
+            raise self._too_long(batches, message)
         self.resolution = smaller
         self._model.obey(smaller)
         self._report.warning(
@@ -327,6 +315,28 @@ class Trainer:
             },
         )
         report_resolution(self._report, smaller)
+
+    def _too_long(self, batches: list[Batch], message: str) -> Refusal:
+        """What to say when one example is too much."""
+        longest = max(int(batch.lengths.max()) for batch in batches)
+        fits = fitting_tokens(self.resolution, self._load)
+        # An estimate that says it should have fitted is no help.
+        limit = f" to about {fits}, which would fit" if fits < longest else ""
+        problem = issue(
+            "model.imageCrops",
+            f"makes a row of {longest} tokens, which does not fit into memory even "
+            "alone",
+            self._spec.model.image_crops,
+            f"Lower it, or set data.maxTokens{limit}; set "
+            'training.gradientCheckpointing to "auto" or true; or use the method '
+            '"qlora".',
+        )
+        return Refusal(
+            "OUT_OF_MEMORY",
+            "The device has too little memory for one example",
+            [problem],
+            {"longest": longest, "fits": fits, "message": message},
+        )
 
     def _check_gradients(self) -> None:
         """Warns of trainable parameters that the first step does not reach."""

@@ -3,6 +3,7 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { EnvironmentError } from "../errors.js";
+import type { Tracker } from "../spec/spec.generated.js";
 import { workerCode } from "./paths.js";
 
 /** How the process ended. */
@@ -23,6 +24,8 @@ export interface WorkerOptions {
 	/** Goes over standard input as one line of JSON; it may hold secrets. */
 	readonly bootstrap: unknown;
 	readonly onLine: (stream: "stdout" | "stderr", text: string) => void;
+	/** Trackers whose variables, keys included, it gets. */
+	readonly trackers?: readonly Tracker["kind"][];
 	readonly program?: WorkerProgram;
 }
 
@@ -46,6 +49,7 @@ export async function startWorker({
 	python,
 	bootstrap,
 	onLine,
+	trackers = [],
 	program = captuneWorker,
 }: WorkerOptions): Promise<WorkerProcess> {
 	const { execa } = await import("execa");
@@ -59,7 +63,7 @@ export async function startWorker({
 			stdin: "pipe",
 			stdout: "pipe",
 			stderr: "pipe",
-			env: workerVariables(process.env),
+			env: workerVariables(process.env, trackers),
 			extendEnv: false,
 		},
 	);
@@ -110,8 +114,22 @@ async function eachLine(stream: Readable, take: (text: string) => void) {
 const passed =
 	/^(PATH|HOME|USER|LOGNAME|LANG|LC_.*|TZ|TMPDIR|TERM|LD_LIBRARY_PATH|DYLD_.*|XDG_CACHE_HOME|SSL_CERT_.*|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|(HTTPS?|NO|ALL)_PROXY|(https?|no|all)_proxy|CUDA_.*|NVIDIA_.*|NCCL_.*|OMP_.*|MKL_.*|KMP_.*|OPENBLAS_.*|TORCH.*|PYTORCH_.*|TRITON_.*|HF_.*|HUGGINGFACE_.*|TRANSFORMERS_.*|TOKENIZERS_.*|SLURM_.*)$/;
 
-function workerVariables(all: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+/** What a tracker goes by: its own variables, and where its library looks for keys. */
+const passedTo: Readonly<Record<Tracker["kind"], RegExp>> = {
+	wandb: /^(WANDB_.*|NETRC|XDG_CONFIG_HOME|XDG_DATA_HOME)$/,
+	mlflow: /^(MLFLOW_.*|DATABRICKS_.*|DO_NOT_TRACK)$/,
+	tensorboard: /^TENSORBOARD_.*$/,
+	trackio: /^TRACKIO_.*$/,
+};
+
+function workerVariables(
+	all: NodeJS.ProcessEnv,
+	trackers: readonly Tracker["kind"][],
+): NodeJS.ProcessEnv {
+	const patterns = [passed, ...trackers.map((kind) => passedTo[kind])];
 	return Object.fromEntries(
-		Object.entries(all).filter(([name]) => passed.test(name)),
+		Object.entries(all).filter(([name]) =>
+			patterns.some((pattern) => pattern.test(name)),
+		),
 	);
 }

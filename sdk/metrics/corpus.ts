@@ -16,11 +16,20 @@ export interface TextExample {
 	readonly references: readonly string[];
 }
 
-/** A user's metric: any finite number. */
-export type OwnMetric = (
+/** A user's metric, any finite number: of each example, or of a whole split at once. */
+export type OwnMetric = OwnExampleMetric | OwnCorpusMetric;
+
+export type OwnExampleMetric = (
 	prediction: string,
 	references: readonly string[],
 ) => number | Promise<number>;
+
+/** Its value is the split's; examples have none of their own. */
+export interface OwnCorpusMetric {
+	readonly corpus: (
+		examples: readonly TextExample[],
+	) => number | Promise<number>;
+}
 
 export interface CorpusOptions extends TokenOptions {
 	/** The functions behind those names that are not built in. */
@@ -28,10 +37,10 @@ export interface CorpusOptions extends TokenOptions {
 }
 
 export interface CorpusScore<Name extends string = string> {
-	/** Mean of each metric over the examples. */
+	/** Mean of each metric over the examples, or what a user's metric made of all of them. */
 	readonly values: Readonly<Record<Name, number>>;
-	/** The scores of each example, in the order of the examples. */
-	readonly perExample: readonly Readonly<Record<Name, number>>[];
+	/** The scores of each example, in the order of the examples; without those of user's metrics of the whole. */
+	readonly perExample: readonly Readonly<Partial<Record<Name, number>>>[];
 	/** Predictions without a token (see `tokenize`): empty ones, but also text without an ASCII letter or digit. */
 	readonly empty: number;
 	/** Examples scored. */
@@ -41,8 +50,8 @@ export interface CorpusScore<Name extends string = string> {
 /**
  * Scores every example by every metric; each text is tokenized once, however many metrics there are.
  *
- * An empty prediction scores 0 and stays in the mean. A user's metric gets one example at a time, in order. Throws a
- * `MetricError` for an unknown name, a user's metric with a built-in name, an empty list of examples, an example without
+ * An empty prediction scores 0 and stays in the mean. A user's metric gets one example at a time, in order, or all of
+ * them at once. Throws a `MetricError` for an unknown name, a user's metric with a built-in name, an empty list of examples, an example without
  * reference under a built-in metric, and a user's metric that throws or gives no finite number.
  */
 export async function scoreCorpus<Name extends string>(
@@ -50,20 +59,35 @@ export async function scoreCorpus<Name extends string>(
 	metrics: readonly Name[],
 	options: CorpusOptions,
 ): Promise<CorpusScore<Name>> {
-	const scorers = new Map(
-		metrics.map((name) => [name, findScorer(name, options)]),
-	);
-	const perExample: Record<Name, number>[] = [];
+	const wholes = new Map<Name, OwnCorpusMetric>();
+	const scorers = new Map<Name, Scorer>();
+	for (const name of metrics) {
+		const own = findOwn(name, options);
+		if (typeof own === "object") wholes.set(name, own);
+		else scorers.set(name, findScorer(name, own));
+	}
+	const perExample: Partial<Record<Name, number>>[] = [];
 	let empty = 0;
 	for (const [index, example] of examples.entries()) {
 		const texts = readExample(example, options);
 		if (texts.prediction.tokens.length === 0) empty++;
 		perExample.push(await scoreExample(index, texts, scorers));
 	}
-	const values = toRecord(
-		[...scorers.keys()].map((name) => [name, mean(name, perExample)]),
-	);
-	return { values, perExample, empty, count: examples.length };
+	const values: [Name, number][] = [];
+	for (const name of new Set(metrics)) {
+		if (examples.length === 0) throw nothingToScore(name);
+		const whole = wholes.get(name);
+		const value = whole
+			? await scoreBy(name, () => whole.corpus(examples), null)
+			: mean(name, perExample);
+		values.push([name, value]);
+	}
+	return {
+		values: toRecord(values),
+		perExample,
+		empty,
+		count: examples.length,
+	};
 }
 
 interface ExampleTexts {
@@ -74,24 +98,34 @@ interface ExampleTexts {
 
 type Scorer = (texts: ExampleTexts) => number | Promise<number>;
 
-function findScorer(
+function findOwn(
 	metric: string,
 	{ ownMetrics = {} }: CorpusOptions,
-): Scorer {
+): OwnMetric | undefined {
 	const own = Object.hasOwn(ownMetrics, metric)
 		? ownMetrics[metric]
 		: undefined;
-	const fail = (reason: string) =>
-		new MetricError({ metric, example: null, reason });
 	if (own !== undefined && (isTextMetric(metric) || isTokenMetric(metric)))
-		throw fail("a built-in metric has this name; give yours another");
+		throw new MetricError({
+			metric,
+			example: null,
+			reason: "a built-in metric has this name; give yours another",
+		});
+	return own;
+}
+
+function findScorer(metric: string, own: OwnExampleMetric | undefined): Scorer {
 	if (own !== undefined)
 		return ({ example }) => own(example.prediction, example.references);
 	if (isTextMetric(metric))
 		return ({ prediction, references }) =>
 			scoreText(metric, prediction, references);
 	const builtIn = textMetricNames.join(", ");
-	throw fail(`it is neither built in (${builtIn}) nor one of ownMetrics`);
+	throw new MetricError({
+		metric,
+		example: null,
+		reason: `it is neither built in (${builtIn}) nor one of ownMetrics`,
+	});
 }
 
 function readExample(
@@ -109,22 +143,21 @@ async function scoreExample<Name extends string>(
 	index: number,
 	texts: ExampleTexts,
 	scorers: ReadonlyMap<Name, Scorer>,
-): Promise<Record<Name, number>> {
+): Promise<Partial<Record<Name, number>>> {
 	const scores: [Name, number][] = [];
 	for (const [metric, scorer] of scorers)
-		scores.push([metric, await scoreBy(metric, scorer, texts, index)]);
+		scores.push([metric, await scoreBy(metric, () => scorer(texts), index)]);
 	return toRecord(scores);
 }
 
 async function scoreBy(
 	metric: string,
-	scorer: Scorer,
-	texts: ExampleTexts,
-	index: number,
+	ask: () => number | Promise<number>,
+	index: number | null,
 ): Promise<number> {
 	let score: unknown;
 	try {
-		score = await scorer(texts);
+		score = await ask();
 	} catch (cause) {
 		const reason =
 			cause instanceof MetricError
@@ -139,19 +172,20 @@ async function scoreBy(
 
 function mean<Name extends string>(
 	metric: Name,
-	perExample: readonly Readonly<Record<Name, number>>[],
+	perExample: readonly Readonly<Partial<Record<Name, number>>>[],
 ): number {
-	if (perExample.length === 0)
-		throw new MetricError({
-			metric,
-			example: null,
-			reason: "there is no example to score",
-		});
 	return (
-		perExample.reduce((sum, scores) => sum + scores[metric], 0) /
+		perExample.reduce((sum, scores) => sum + (scores[metric] as number), 0) /
 		perExample.length
 	);
 }
+
+const nothingToScore = (metric: string) =>
+	new MetricError({
+		metric,
+		example: null,
+		reason: "there is no example to score",
+	});
 
 /** Anything that a user's function may throw or return, in a few words. */
 function describe(value: unknown): string {

@@ -1,9 +1,16 @@
 // What other rooms and users may take from the metrics.
 
+export {
+	type BootstrapOptions,
+	bootstrapDifference,
+	type Difference,
+} from "./bootstrap.js";
 export { bestConstantAnswer, type ConstantAnswer } from "./constant.js";
 export {
 	type CorpusOptions,
 	type CorpusScore,
+	type OwnCorpusMetric,
+	type OwnExampleMetric,
 	type OwnMetric,
 	scoreCorpus,
 	type TextExample,

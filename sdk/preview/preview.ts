@@ -1,20 +1,14 @@
 // preview(): rows as the model will see them, checked as a run checks them, before anything is trained.
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { inspect } from "node:util";
-import {
-	CanceledError,
-	type Issue,
-	SpecError,
-	WorkerError,
-} from "../errors.js";
+import { type Issue, SpecError } from "../errors.js";
 import { ensureEnvironment } from "../launch/environment.js";
-import { cacheFolder, workerCode } from "../launch/paths.js";
-import { startWorker } from "../launch/worker.js";
+
+import { cacheFolder } from "../launch/paths.js";
 import type { OwnMetric } from "../metrics/index.js";
-import type { EndError } from "../run/event.generated.js";
-import { fromEnd } from "../run/failure.js";
+import { askWorker } from "../run/one-shot.js";
 import { extrasOf } from "../spec/extras.js";
 import { resolveSpec } from "../spec/resolve.js";
 import type { Spec } from "../spec/spec.generated.js";
@@ -67,8 +61,6 @@ export class Preview implements PreviewData {
 	}
 }
 
-const answerFile = "preview.json";
-
 /**
  * What the model will see of the first rows: their tokens by kind, what of them is learnt, the pictures' crops, and the
  * tensors of a batch. Reads and checks all data as a run does, and loads no weights.
@@ -109,37 +101,18 @@ export async function preview(
 		extras: extrasOf(resolved),
 	});
 	mkdirSync(target, { recursive: true });
-	const file = join(target, answerFile);
-	rmSync(file, { force: true });
-	const lines: string[] = [];
-	const worker = await startWorker({
-		python: environment.python,
-		bootstrap: {
-			spec: resolved,
-			rows,
-			folder: target,
-			cacheFolder: cacheFolder(),
-		},
-		program: { module: "captune_worker.preview", code: workerCode },
-		onLine: (_, text) => lines.push(text),
-	});
-	const onAbort = () => void worker.end(0);
-	signal?.addEventListener("abort", onAbort);
-	if (signal?.aborted) onAbort();
-	const { exitCode } = await worker.exited;
-	signal?.removeEventListener("abort", onAbort);
-	if (signal?.aborted) throw new CanceledError(signal.reason);
-	if (!existsSync(file))
-		throw new WorkerError(
-			"WORKER_CRASHED",
-			`The preview ended with code ${exitCode} and gave no answer. Its last line: ${lines.at(-1) ?? "none"}`,
-			{ data: { exitCode, output: lines.slice(-20) } },
-		);
-	const answer: Answer = JSON.parse(readFileSync(file, "utf8"));
-	if (answer.error !== undefined) throw fromEnd(answer.error);
-	return new Preview(answer.preview);
+	return new Preview(
+		await askWorker<PreviewData>({
+			python: environment.python,
+			module: "captune_worker.preview",
+			request: {
+				spec: resolved,
+				rows,
+				folder: target,
+				cacheFolder: cacheFolder(),
+			},
+			subject: "The preview",
+			signal,
+		}),
+	);
 }
-
-type Answer =
-	| { readonly preview: PreviewData; readonly error?: undefined }
-	| { readonly error: EndError };

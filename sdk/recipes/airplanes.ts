@@ -10,6 +10,8 @@ export interface AirplanesSettings {
 	readonly data?: Pick<DataSpec, "train" | "validation" | "test" | "columns">;
 	/** Run folder. */
 	readonly folder?: string;
+	/** Trackers; the recipe's own is `[{ kind: "wandb", project: "..." }]`. */
+	readonly tracking?: NonNullable<Spec["tracking"]>;
 }
 
 /** Pictures of four Boeings, as the recipe chooses them: 108 to train on, 28 to validate, 16 to test. */
@@ -24,6 +26,7 @@ export const airplanesSpec = ({
 	nameOrPath = "microsoft/Phi-3-vision-128k-instruct",
 	data = boeings,
 	folder,
+	tracking = [],
 }: AirplanesSettings = {}): Spec =>
 	defineSpec({
 		name: "airplane-captions",
@@ -61,6 +64,7 @@ export const airplanesSpec = ({
 			best: { metric: "rouge1" },
 		},
 		checkpoints: { keep: 2 },
+		tracking,
 		...(folder === undefined ? {} : { output: { folder } }),
 	});
 

@@ -1,66 +1,70 @@
-// The curves of a run as Vega-Lite specifications, and as SVG.
+// The charts of a run, from its events: what is shown, under which names.
 import type { TopLevelSpec } from "vega-lite";
-import type { RunEvent, ScoreEvent } from "../run/event.generated.js";
+import { isTextMetric } from "../metrics/index.js";
+import type { RunEvent } from "../run/event.generated.js";
+import type { ResolvedEvaluation } from "../spec/spec.generated.js";
+import { type Best, drawCurve } from "./curve.js";
+import {
+	lossPoints,
+	type Point,
+	scorePoints,
+	stepPoints,
+	stepsOf,
+	thin,
+	validationScores,
+} from "./series.js";
 
+/** A curve over the steps of a run. */
 export interface Chart {
-	/** Short name, usable as a file name. */
+	/** `training-loss`, `evaluation-loss`, `evaluation-rouge1`, `learning-rate`, `throughput`, ...; usable as a file name. */
 	readonly name: string;
 	readonly title: string;
+	/** What was put together or left out; null where every value is a point. */
+	readonly note: string | null;
+	/** Vega-Lite, with its data; its colours do on light and on dark. */
 	readonly spec: TopLevelSpec;
 }
 
-/** Training loss, evaluation loss, and every text metric of the evaluations that were made. */
+/**
+ * Training loss, evaluation loss, the metric to go by, the other metrics, learning rate and throughput, in this order. A
+ * chart without data is absent; of more than 300 values neighbours are put together, and `note` says so.
+ */
 export function chartsOf(
 	events: readonly RunEvent[],
-	bestMetric: string,
+	{ metrics, best }: Pick<ResolvedEvaluation, "metrics" | "best">,
 ): readonly Chart[] {
-	const scores = events.filter(
-		(event): event is ScoreEvent =>
-			event.type === "score" &&
-			event.split === "validation" &&
-			event.images === "own",
-	);
-	const best = scores.findLast(({ isBest }) => isBest)?.step ?? null;
-	const steps = events.flatMap((event) =>
-		event.type === "step" && event.loss !== null
-			? [{ step: event.step, value: event.loss }]
-			: [],
-	);
-	const pointsOf = (metric: string) =>
-		scores.flatMap(({ step, values }) => {
-			const value = values[metric];
-			return value === undefined || value === null ? [] : [{ step, value }];
-		});
-	const metric = bestMetric === "loss" ? [] : [bestMetric];
+	const steps = stepsOf(events);
+	const scores = validationScores(events);
+	const others = new Set<string>([best.metric, ...metrics]);
+	others.delete("loss");
 	return [
-		curve(
-			"training-loss",
-			"Training loss (nats per answer token)",
-			steps,
-			null,
+		chart("training-loss", "Training loss (nats per answer token)", {
+			points: stepPoints(steps, ({ loss }) => loss),
+			note: lostSteps(steps.filter(({ finite }) => !finite).length),
+			best: bestOf(events),
+		}),
+		chart("evaluation-loss", "Validation loss (nats per answer token)", {
+			points: lossPoints(events),
+			best: bestOf(events),
+			zero: true,
+		}),
+		...[...others].map((metric) =>
+			chart(`evaluation-${fileName(metric)}`, `Validation ${titleOf(metric)}`, {
+				points: scorePoints(scores, metric),
+				best: bestOf(events),
+				zero: isTextMetric(metric),
+			}),
 		),
-		curve(
-			"evaluation-loss",
-			"Validation loss (nats per answer token)",
-			pointsOf("loss"),
-			best,
-		),
-		...metric.map((name) =>
-			curve(name, `Validation ${titleOf(name)}`, pointsOf(name), best),
-		),
-	].filter((chart): chart is Chart => chart !== null);
-}
-
-/** An SVG document whose lines and letters take the colour of the text around it. */
-export async function renderSvg({ spec }: Chart): Promise<string> {
-	const [{ compile }, { parse, View }] = await Promise.all([
-		import("vega-lite"),
-		import("vega"),
-	]);
-	const view = new View(parse(compile(spec).spec), { renderer: "none" });
-	const svg = await view.toSVG();
-	view.finalize();
-	return svg;
+		chart("learning-rate", "Learning rate", {
+			points: stepPoints(steps, ({ learningRate }) => learningRate),
+			format: "~e",
+			zero: true,
+		}),
+		chart("throughput", "Throughput (examples per second)", {
+			points: stepPoints(steps, ({ examplesPerSecond }) => examplesPerSecond),
+			zero: true,
+		}),
+	].filter((one): one is Chart => one !== null);
 }
 
 /** "rouge1" as people write it. */
@@ -70,82 +74,62 @@ export function titleOf(metric: string): string {
 		: metric;
 }
 
-interface Point {
-	readonly step: number;
-	readonly value: number;
+interface Content {
+	readonly points: readonly Point[];
+	readonly note?: string | null;
+	readonly best?: Best | null;
+	/** Does the axis begin at 0? */
+	readonly zero?: boolean;
+	/** Of the numbers on the axis. */
+	readonly format?: string;
 }
 
-function curve(
+function chart(
 	name: string,
 	title: string,
-	points: readonly Point[],
-	best: number | null,
+	{ points: all, note = null, best = null, zero = false, format }: Content,
 ): Chart | null {
-	if (points.length === 0) return null;
-	const isDense = points.length > 40;
+	if (all.length === 0) return null;
+	const { points, per } = thin(all);
+	const notes = [
+		...(per === 1 ? [] : [thinned(all.length, points.length, per)]),
+		...(note === null ? [] : [note]),
+	];
 	return {
 		name,
 		title,
-		spec: {
-			width: 320,
-			height: 180,
-			background: "transparent",
-			data: { values: points.map((point) => ({ ...point })) },
-			encoding: {
-				x: {
-					field: "step",
-					type: "quantitative",
-					title: "step",
-					scale: { nice: false, zero: false },
-				},
-				y: {
-					field: "value",
-					type: "quantitative",
-					title: null,
-					scale: { zero: name !== "training-loss" },
-				},
+		note: notes.length === 0 ? null : notes.join(" "),
+		spec: drawCurve({
+			title,
+			points,
+			best: best && {
+				step: best.step,
+				value: all.find(({ step }) => step === best.step)?.value ?? null,
 			},
-			layer: [
-				{
-					mark: {
-						type: "line",
-						color: "#3b82c4",
-						strokeWidth: 2,
-						...(isDense ? {} : { point: { color: "#3b82c4", size: 30 } }),
-					},
-				},
-				...(best === null
-					? []
-					: [
-							{
-								transform: [{ filter: `datum.step === ${best}` }],
-								mark: {
-									type: "point" as const,
-									size: 130,
-									color: "#d9822b",
-									strokeWidth: 2.5,
-								},
-							},
-						]),
-			],
-			config: {
-				font: "system-ui, sans-serif",
-				view: { stroke: null },
-				axis: {
-					labelColor: "currentColor",
-					titleColor: "currentColor",
-					domainColor: "currentColor",
-					tickColor: "currentColor",
-					gridColor: "currentColor",
-					gridOpacity: 0.15,
-					domainOpacity: 0.4,
-					tickOpacity: 0.4,
-					labelFontSize: 11,
-					titleFontSize: 11,
-					titleFontWeight: "normal",
-				},
-				axisX: { tickMinStep: 1, format: "d" },
-			},
-		},
+			zero,
+			...(format === undefined ? {} : { format }),
+		}),
 	};
 }
+
+const thinned = (values: number, points: number, per: number) =>
+	`${values.toLocaleString("en")} values as ${points} points: each is the mean of ${per}, the band goes from the smallest to the largest.`;
+
+const lostSteps = (count: number) =>
+	count === 0
+		? null
+		: `${count === 1 ? "One step was" : `${count} steps were`} not finite and changed nothing.`;
+
+/** The best checkpoint as of the last score. */
+function bestOf(events: readonly RunEvent[]): Best | null {
+	const last = events.findLast(
+		(event) => event.type === "score" && event.best !== null,
+	);
+	return last?.type === "score" && last.best !== null
+		? { step: last.best.step, value: null }
+		: null;
+}
+
+/** A metric of the user's own may have any name. */
+const fileName = (metric: string) =>
+	metric.replaceAll(/[^\w-]/g, "-").slice(0, 80);

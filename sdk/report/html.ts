@@ -16,11 +16,17 @@ const mediaTypes: Readonly<Record<string, string>> = {
 
 /** The picture as a `data:` URL; undefined where there is none that a browser shows, or it is too large. */
 export function inlinePicture(path: string): string | undefined {
+	if (pictureBytes(path) === 0) return undefined;
 	const type = mediaTypes[extname(path).toLowerCase()];
-	const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-	if (type === undefined || size === 0 || size > maxPictureBytes)
-		return undefined;
 	return `data:${type};base64,${readFileSync(path).toString("base64")}`;
+}
+
+/** Bytes of the file that `inlinePicture` would put into a page; 0 where it would not. */
+export function pictureBytes(path: string): number {
+	if (mediaTypes[extname(path).toLowerCase()] === undefined) return 0;
+	const file = statSync(path, { throwIfNoEntry: false });
+	const size = file?.isFile() ? file.size : 0;
+	return size > maxPictureBytes ? 0 : size;
 }
 
 /** Captions, file names and settings are other people's text. */

@@ -2,11 +2,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { InputError } from "../errors.js";
-import type { RunEvent } from "../run/event.generated.js";
-import { readJsonLines, runFiles } from "../run/folder.js";
+import type { RunEvent, ScoreEvent } from "../run/event.generated.js";
+import { readJsonLines, readPredictions, runFiles } from "../run/folder.js";
 import { currentEvents } from "../run/history.js";
 import type { FinetuneResult } from "../run/result.js";
-import type { ScoredPrediction } from "../run/scorer.js";
 import type { ResolvedSpec } from "../spec/spec.generated.js";
 
 /** A run as its folder tells it. */
@@ -29,29 +28,39 @@ export function readRun(folder: string): RunRecord {
 			"DATA_INVALID",
 			`${folder} holds no run: it has no ${runFiles.spec}.`,
 		);
-	const result = join(folder, runFiles.result);
+	const events = readEvents(folder);
 	return {
 		folder,
 		spec: JSON.parse(readFileSync(spec, "utf8")),
-		events: currentEvents(readJsonLines(join(folder, runFiles.events))),
-		result: existsSync(result)
-			? JSON.parse(readFileSync(result, "utf8"))
-			: null,
+		events,
+		result: endedWell(events) ? readResult(folder) : null,
 	};
 }
 
-/** The scored answers of one evaluation, in the order of the rows. */
-export function readPredictions(
-	folder: string,
-	evaluationId: string,
-): readonly ScoredPrediction[] {
-	const file = join(folder, runFiles.predictions, `${evaluationId}.jsonl`);
-	return existsSync(file) ? readJsonLines(file) : [];
+/** The events of a run that count; none before there are any. */
+export function readEvents(folder: string): RunEvent[] {
+	const file = join(folder, runFiles.events);
+	return existsSync(file) ? currentEvents(readJsonLines(file)) : [];
 }
 
-/** A test picture with what was expected and what was answered before and after. */
+/** The result of a run that was stopped does not outlive an attempt to go on. */
+const endedWell = (events: readonly RunEvent[]) =>
+	events.some(
+		(event) =>
+			event.type === "end" && ["completed", "stopped"].includes(event.status),
+	);
+
+function readResult(folder: string): FinetuneResult | null {
+	const file = join(folder, runFiles.result);
+	return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : null;
+}
+
+/** A row with what was expected and what was answered before and after. */
 export interface Comparison {
+	/** Row of the split, from 0. */
+	readonly row: number;
 	readonly images: readonly string[];
+	readonly prompt: string;
 	readonly expected: readonly string[];
 	readonly base: string | null;
 	readonly tuned: string;
@@ -61,23 +70,41 @@ export interface Comparison {
 	readonly baseScores: Readonly<Record<string, number>> | null;
 }
 
-/** Every test row's answers side by side; empty where nothing was generated. */
-export function readComparisons({ folder, events }: RunRecord): Comparison[] {
-	const answersOf = (model: "base" | "tuned") => {
-		const evaluation = events.findLast(
-			(event) =>
-				event.type === "evaluation" &&
-				event.split === "test" &&
-				event.model === model &&
-				event.images === "own",
-		);
-		return evaluation?.type === "evaluation"
-			? readPredictions(folder, evaluation.evaluationId)
-			: [];
+export interface Comparisons {
+	readonly split: "test" | "validation";
+	/** In the order of the rows; empty where nothing was generated. */
+	readonly rows: readonly Comparison[];
+}
+
+/** The answers of the test split side by side; those of the validation split where there are none. */
+export function readComparisons(record: RunRecord): Comparisons {
+	const test = compare(record, "test");
+	return test.length > 0
+		? { split: "test", rows: test }
+		: { split: "validation", rows: compare(record, "validation") };
+}
+
+function compare(
+	{ folder, events }: RunRecord,
+	split: Comparisons["split"],
+): Comparison[] {
+	const scores = events.filter(
+		(event): event is ScoreEvent =>
+			event.type === "score" && event.split === split && event.images === "own",
+	);
+	const best = scores.findLast(({ best }) => best !== null)?.best?.step;
+	const answersOf = (model: "base" | "tuned", step: number | undefined) => {
+		const mine = scores.filter((score) => score.model === model);
+		const score = mine.findLast((score) => score.step === step) ?? mine.at(-1);
+		return score === undefined
+			? []
+			: readPredictions(folder, score.evaluationId);
 	};
-	const base = new Map(answersOf("base").map((one) => [one.row, one]));
-	return answersOf("tuned").map((tuned) => ({
+	const base = new Map(answersOf("base", 0).map((one) => [one.row, one]));
+	return answersOf("tuned", best).map((tuned) => ({
+		row: tuned.row,
 		images: tuned.images,
+		prompt: tuned.prompt,
 		expected: tuned.references,
 		base: base.get(tuned.row)?.prediction ?? null,
 		tuned: tuned.prediction,

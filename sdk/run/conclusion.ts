@@ -27,8 +27,10 @@ export interface Conclusion {
 	readonly end: EndEvent;
 	readonly scores: Pick<
 		FinetuneResult,
-		"steps" | "best" | "validation" | "test"
+		"steps" | "endedEarly" | "best" | "validation" | "test"
 	>;
+	/** Of a run that is complete, and was to be exported or pushed. */
+	readonly delivered: Pick<FinetuneResult, "merged" | "hub">;
 	readonly seconds: number;
 }
 
@@ -41,12 +43,13 @@ interface Undertaking {
 
 export const finetuneResult = (
 	{ runId, folder, spec }: Undertaking,
-	{ end, scores, seconds }: Conclusion,
+	{ end, scores, delivered, seconds }: Conclusion,
 ): FinetuneResult => ({
 	status: end.status === "stopped" ? "stopped" : "completed",
 	runId,
 	folder,
 	adapter: end.adapter as string,
+	...delivered,
 	specHash: hashSpec(spec),
 	...scores,
 	seconds,

@@ -11,6 +11,7 @@ import {
 	tagged,
 } from "../schema/fields.js";
 import { resolvedSpecSchema } from "../spec/schema.js";
+import { scored, values } from "./event-schema.js";
 
 const train = branch(
 	"TrainTask",
@@ -88,6 +89,13 @@ const decision = branch(
 	},
 );
 
+const score = branch(
+	"ScoreControl",
+	"What an evaluation came to, for the trackers; without values where it could not be scored.",
+	{ type: "score" },
+	{ ...scored, values },
+);
+
 const tensorStatistics = branch(
 	"TensorStatisticsControl",
 	"Send statistics of trainable parameters at the next boundary.",
@@ -103,5 +111,5 @@ export const controlSchema = tagged(
 	"ControlMessage",
 	"A message to the worker.",
 	"type",
-	[start, stop, cancel, decision, tensorStatistics],
+	[start, stop, cancel, decision, score, tensorStatistics],
 );

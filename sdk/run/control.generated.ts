@@ -8,6 +8,7 @@ export type ControlMessage =
 	| StopControl
 	| CancelControl
 	| DecisionControl
+	| ScoreControl
 	| TensorStatisticsControl;
 
 /** Begin, and obey this spec. */
@@ -69,6 +70,23 @@ export interface DecisionControl {
 	readonly prune: readonly number[];
 	/** Is training over? */
 	readonly stop: boolean;
+}
+
+/** What an evaluation came to, for the trackers; without values where it could not be scored. */
+export interface ScoreControl {
+	readonly type: "score";
+	/** Names one evaluation; its predictions, its sums, its score and its decision carry the same. */
+	readonly evaluationId: string;
+	/** The split. */
+	readonly split: "train" | "validation" | "test";
+	/** Optimizer step; 0 is before the first. */
+	readonly step: number;
+	/** Which weights answered. */
+	readonly model: "base" | "tuned";
+	/** Whether every row had its own picture or another row's. */
+	readonly images: "own" | "shuffled";
+	/** Every metric of the spec; null where it is not finite, as the loss of a diverged model. */
+	readonly values: Readonly<Record<string, number | null>>;
 }
 
 /** Send statistics of trainable parameters at the next boundary. */

@@ -3,6 +3,7 @@ import type { OwnMetric } from "../metrics/index.js";
 import type { ResolvedSpec } from "../spec/spec.generated.js";
 import { CheckpointBook } from "./checkpoints.js";
 import type { ControlMessage } from "./control.generated.js";
+import { endsEarly } from "./early-stopping.js";
 import type {
 	EndEvent,
 	EvaluationEvent,
@@ -11,8 +12,14 @@ import type {
 } from "./event.generated.js";
 import { returnsTo } from "./history.js";
 import type { EventBody } from "./journal.js";
-import { type FinetuneResult, splitResult } from "./result.js";
+import { type AnswersOf, type FinetuneResult, splitResult } from "./result.js";
 import { type ScoredPrediction, Scorer } from "./scorer.js";
+
+/** What names an evaluation. */
+type Scored = Pick<
+	ScoreEvent,
+	"evaluationId" | "split" | "step" | "model" | "images"
+>;
 
 export interface DirectorPorts {
 	/** Adds an event to the run. */
@@ -24,6 +31,8 @@ export interface DirectorPorts {
 		evaluationId: string,
 		predictions: readonly ScoredPrediction[],
 	) => void;
+	/** Takes them from there again, an earlier attempt's too. */
+	readonly recall: AnswersOf;
 }
 
 export class Director {
@@ -100,7 +109,10 @@ export class Director {
 	/** What the run came to, but for what only its session knows. */
 	result(
 		end: EndEvent,
-	): Pick<FinetuneResult, "steps" | "best" | "validation" | "test"> {
+	): Pick<
+		FinetuneResult,
+		"steps" | "endedEarly" | "best" | "validation" | "test"
+	> {
 		const { best } = this.#book;
 		const { metric } = this.#spec.evaluation.best;
 		const resultOf = (split: "validation" | "test") =>
@@ -109,9 +121,11 @@ export class Director {
 				split,
 				end.keptStep,
 				this.#scorer.constantAnswer(split),
+				this.#ports.recall,
 			);
 		return {
 			steps: end.steps,
+			endedEarly: this.#scores.some(({ ends }) => ends),
 			best: best && best.step === end.keptStep ? { ...best, metric } : null,
 			validation: resultOf("validation"),
 			test: resultOf("test"),
@@ -133,6 +147,7 @@ export class Director {
 		const unscored = this.#unscored;
 		this.#unscored = [];
 		this.#scores = this.#scores.filter((score) => score.step <= step);
+		for (const score of this.#scores) this.#track(score, score.values);
 		if (step < 0) {
 			this.#book.clear();
 			return;
@@ -149,6 +164,7 @@ export class Director {
 			await this.#sayScore(event, isCandidate);
 		} catch (error) {
 			// The worker waits for an answer, and without scores there is no point in going on.
+			this.#track(event, {});
 			if (isCandidate) this.#decide(event.step, true);
 			throw error;
 		}
@@ -171,8 +187,29 @@ export class Director {
 			...scores,
 			best: this.#book.best ?? null,
 			isBest,
+			ends: isCandidate && this.#endsEarly(this.#valueOf(scores.values)),
 		});
 		this.#scores.push(said as ScoreEvent);
+		this.#track(event, scores.values);
+	}
+
+	/** Tells the worker, where trackers of its wait for scores; those they have already they leave alone. */
+	#track(
+		{ evaluationId, split, step, model, images }: Scored,
+		values: ScoreEvent["values"],
+	): void {
+		if (this.#spec.tracking.length === 0) return;
+		const of = { evaluationId, split, step, model, images };
+		this.#ports.tell({ type: "score", ...of, values });
+	}
+
+	/** By the scores so far, and one more where there is one. */
+	#endsEarly(...next: (number | null)[]): boolean {
+		const { earlyStopping, best } = this.#spec.evaluation;
+		const values = this.#scores
+			.filter(isOfCheckpoint)
+			.map((score) => this.#valueOf(score.values));
+		return endsEarly([...values, ...next], earlyStopping, best.direction);
 	}
 
 	/** What checkpoints are compared by. */
@@ -193,7 +230,7 @@ export class Director {
 			best: this.#book.best?.step ?? null,
 			value: this.#book.scoreOf(step) ?? null,
 			prune: this.#book.prune(),
-			stop,
+			stop: stop || this.#endsEarly(),
 		});
 	}
 }

@@ -246,7 +246,8 @@ const stepEvent = event("StepEvent", "step", "One optimizer step.", {
 	),
 });
 
-const scored = {
+/** Names an evaluation, and says whose answers it is about. */
+export const scored = {
 	evaluationId,
 	split,
 	step,
@@ -303,12 +304,15 @@ const predictions = event(
 	},
 );
 
+/** What an evaluation came to. */
+export const values = record(
+	"Every metric of the spec; null where it is not finite, as the loss of a diverged model.",
+	nullable({ type: "number" }),
+);
+
 const score = event("ScoreEvent", "score", "TypeScript scored an evaluation.", {
 	...scored,
-	values: record(
-		"Every metric of the spec; null where it is not finite, as the loss of a diverged model.",
-		nullable({ type: "number" }),
-	),
+	values,
 	examples: count("Examples scored."),
 	empty: count("Answers without a single word."),
 	stopped: nullable(
@@ -328,6 +332,9 @@ const score = event("ScoreEvent", "score", "TypeScript scored an evaluation.", {
 		type: ["object", "null"],
 	},
 	isBest: boolean("Is it this one?"),
+	ends: boolean(
+		"Does training end with it, because `evaluation.earlyStopping` says so?",
+	),
 });
 
 const checkpoint = event(

@@ -410,6 +410,8 @@ export interface ScoreEvent {
 	readonly best: BestSoFar | null;
 	/** Is it this one? */
 	readonly isBest: boolean;
+	/** Does training end with it, because `evaluation.earlyStopping` says so? */
+	readonly ends: boolean;
 }
 
 /** The best checkpoint so far. */

@@ -30,6 +30,7 @@ export const runFiles = {
 	predictions: "predictions",
 	result: "result.json",
 	report: "report.html",
+	charts: "charts",
 	lock: "run.lock",
 } as const;
 
@@ -170,6 +171,15 @@ export class RunFolder {
 		for (const name of existsSync(this.path) ? readdirSync(this.path) : [])
 			rmSync(join(this.path, name), { recursive: true, force: true });
 	}
+}
+
+/** The scored answers of one evaluation of a run folder, in the order of the rows. */
+export function readPredictions(
+	folder: string,
+	evaluationId: string,
+): readonly ScoredPrediction[] {
+	const file = join(folder, runFiles.predictions, `${evaluationId}.jsonl`);
+	return existsSync(file) ? readJsonLines(file) : [];
 }
 
 function locked(path: string, holder: number, remedy: string): InputError {

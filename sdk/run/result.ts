@@ -1,7 +1,13 @@
 // What a run came to: the value of `await finetune(spec)` and the content of result.json.
-import type { ConstantAnswer } from "../metrics/index.js";
+import type { PushedModel } from "../export/push.js";
+import {
+	bootstrapDifference,
+	type ConstantAnswer,
+	type Difference,
+} from "../metrics/index.js";
 import type { BestCheckpoint } from "./checkpoints.js";
 import type { ScoreEvent } from "./event.generated.js";
+import type { ScoredPrediction } from "./scorer.js";
 
 /** The scores of one split at the end of a run. */
 export interface SplitResult {
@@ -13,6 +19,8 @@ export interface SplitResult {
 	readonly shuffled: SplitScores | null;
 	/** The best single training answer given for every row: what can be had without looking. */
 	readonly constant: ConstantAnswer | null;
+	/** Tuned minus base by each text metric; null unless both answered the same rows. */
+	readonly difference: Readonly<Record<string, Difference>> | null;
 }
 
 export type SplitScores = Pick<
@@ -28,10 +36,16 @@ export interface FinetuneResult {
 	readonly folder: string;
 	/** Folder of the trained weights: an adapter in PEFT's format, or for `full` a model in hub layout. */
 	readonly adapter: string;
+	/** Folder of the merged model; null unless `output.merged`, and where a warning says why it was not written. */
+	readonly merged: string | null;
+	/** Where it was pushed to; null unless `output.hub`, and where a warning says why it was not. */
+	readonly hub: PushedModel | null;
 	/** Identity of what was trained; see `hashSpec`. */
 	readonly specHash: string;
 	/** Optimizer steps that were made. */
 	readonly steps: number;
+	/** Did training end before its last step because `evaluation.earlyStopping` said so? */
+	readonly endedEarly: boolean;
 	/** The checkpoint that `adapter` is; null where none was scored and the last one was kept. */
 	readonly best: (BestCheckpoint & { readonly metric: string }) | null;
 	readonly validation: SplitResult | null;
@@ -40,12 +54,16 @@ export interface FinetuneResult {
 	readonly seconds: number;
 }
 
+/** The scored answers of an evaluation; empty where nothing was generated. */
+export type AnswersOf = (evaluationId: string) => readonly ScoredPrediction[];
+
 /** The last score of each kind that a split got. */
 export function splitResult(
 	scores: readonly ScoreEvent[],
 	split: ScoreEvent["split"],
 	keptStep: number | null,
 	constant: ConstantAnswer | null,
+	answersOf: AnswersOf,
 ): SplitResult | null {
 	const mine = scores.filter((score) => score.split === split);
 	if (mine.length === 0) return null;
@@ -53,26 +71,53 @@ export function splitResult(
 		model: ScoreEvent["model"],
 		images: ScoreEvent["images"],
 		step: number | null,
-	) => {
-		const found = mine.findLast(
+	) =>
+		mine.findLast(
 			(score) =>
 				score.model === model && score.images === images && score.step === step,
-		);
-		return found ? pickScores(found) : null;
-	};
+		) ?? null;
+	const base = last("base", "own", 0);
+	const tuned = last("tuned", "own", keptStep);
 	return {
-		base: last("base", "own", 0),
-		tuned: last("tuned", "own", keptStep),
-		shuffled:
+		base: pickScores(base),
+		tuned: pickScores(tuned),
+		shuffled: pickScores(
 			last("tuned", "shuffled", keptStep) ?? last("base", "shuffled", 0),
+		),
 		constant,
+		difference:
+			base === null || tuned === null
+				? null
+				: compare(answersOf(base.evaluationId), answersOf(tuned.evaluationId)),
 	};
 }
 
-const pickScores = ({
-	step,
-	values,
-	examples,
-	empty,
-	stopped,
-}: ScoreEvent): SplitScores => ({ step, values, examples, empty, stopped });
+function pickScores(score: ScoreEvent | null): SplitScores | null {
+	if (score === null) return null;
+	const { step, values, examples, empty, stopped } = score;
+	return { step, values, examples, empty, stopped };
+}
+
+function compare(
+	base: readonly ScoredPrediction[],
+	tuned: readonly ScoredPrediction[],
+): SplitResult["difference"] {
+	const before = new Map(base.map((one) => [one.row, one.scores]));
+	const pairs = tuned.flatMap(({ row, scores }) => {
+		const earlier = before.get(row);
+		return earlier === undefined ? [] : [[earlier, scores] as const];
+	});
+	const metrics = Object.keys(tuned[0]?.scores ?? {});
+	if (pairs.length !== base.length || pairs.length !== tuned.length)
+		return null;
+	if (metrics.length === 0) return null;
+	return Object.fromEntries(
+		metrics.map((metric) => [
+			metric,
+			bootstrapDifference(
+				pairs.map(([earlier]) => earlier[metric] as number),
+				pairs.map(([, later]) => later[metric] as number),
+			),
+		]),
+	);
+}

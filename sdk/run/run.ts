@@ -1,6 +1,8 @@
 // The handle that `finetune` returns: a promise of the result, a stream of events, and the means to interfere.
 import { inspect } from "node:util";
 import { CanceledError, CaptuneError } from "../errors.js";
+import { type Chart, chartsOf } from "../report/charts.js";
+import { readEvents } from "../report/read.js";
 import type { ResolvedSpec } from "../spec/spec.generated.js";
 import {
 	type Conclusion,
@@ -60,6 +62,11 @@ export interface FinetuneRun extends RunHandle<FinetuneResult> {
 	 * contains the pattern, at the next boundary between two steps.
 	 */
 	tensorStatistics(pattern?: string | RegExp): Promise<TensorsEvent>;
+	/**
+	 * The curves so far as Vega-Lite specifications, those of earlier attempts at the run included; read from the run
+	 * folder. A chart that has no data yet is absent.
+	 */
+	charts(): readonly Chart[];
 }
 
 /** An evaluation under way. */
@@ -79,7 +86,13 @@ export function startRun(
 	return Object.defineProperties(handle, {
 		stop: { value: stop },
 		tensorStatistics: { value: tensorStatistics },
+		charts: { value: () => chartsSoFar(options) },
 	}) as FinetuneRun;
+}
+
+function chartsSoFar({ folder, runId, spec }: SessionOptions) {
+	const mine = readEvents(folder).filter((event) => event.runId === runId);
+	return chartsOf(mine, spec.evaluation);
 }
 
 /** The same for a session that evaluates. */

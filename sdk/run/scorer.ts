@@ -18,7 +18,7 @@ import type {
 	PredictionsEvent,
 } from "./event.generated.js";
 
-/** A prediction with the score of each text metric. */
+/** A prediction with the score of each text metric; one of the user's own for whole splits has none. */
 export type ScoredPrediction = Prediction & {
 	readonly scores: Readonly<Record<string, number>>;
 };
@@ -99,7 +99,8 @@ export class Scorer {
 			},
 			predictions: predictions.map((prediction, index) => ({
 				...prediction,
-				scores: texts.perExample[index] ?? {},
+				// Every key that is there has a number.
+				scores: { ...texts.perExample[index] } as Record<string, number>,
 			})),
 		};
 	}

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { materialize, type RowsInput } from "../data/materialize.js";
 import { CanceledError } from "../errors.js";
+import { deliver, isDelivered } from "../export/deliver.js";
 import {
 	ensureEnvironment,
 	type InstallProgress,
@@ -27,9 +28,9 @@ import { checkedControl } from "./control.js";
 import { Director } from "./director.js";
 import type { EndEvent, RunEvent } from "./event.generated.js";
 import { crashed, fromEnd, neverStarted, toEnd } from "./failure.js";
-import { RunFolder, runFiles } from "./folder.js";
+import { RunFolder, readPredictions, runFiles } from "./folder.js";
 import { currentEvents, readHistory } from "./history.js";
-import { RunJournal } from "./journal.js";
+import { isEvent, RunJournal } from "./journal.js";
 import type { EventStream } from "./stream.js";
 
 /** How a run is carried out; what is trained is the spec's matter. */
@@ -75,6 +76,9 @@ export class Session<Result> {
 	#isGreeted = false;
 	#steps = 0;
 	#end: EndEvent | undefined;
+	/** The worker's end, kept back while there is something left to do: nothing follows an end. */
+	#lastWords: EndEvent | undefined;
+	#python = "";
 	#failure: unknown;
 
 	constructor(
@@ -93,18 +97,23 @@ export class Session<Result> {
 		const folder = await this.#openFolder();
 		try {
 			const end = await this.#train(folder);
+			const delivered = await this.#handOver(folder, end);
 			const seconds = (Date.now() - startedAt) / 1000;
 			const scores = (this.#director as Director).result(end);
-			const result = this.#resultOf({ end, scores, seconds });
+			const result = this.#resultOf({ end, scores, delivered, seconds });
 			folder.writeJson(runFiles.result, result);
 			await this.#writeReport();
 			folder.close();
 			return result;
 		} catch (error) {
-			if (this.#end === undefined)
+			if (this.#end === undefined || this.#lastWords !== undefined)
 				this.#journal?.say(toEnd(error, this.#steps));
-			if (this.#steps > 0) folder.close();
-			else folder.discard();
+			if (this.#steps === 0) folder.discard();
+			else {
+				// Whoever cancels wants an end; of what failed a person wants to see how far it came.
+				if (!(error instanceof CanceledError)) await this.#writeReport();
+				folder.close();
+			}
 			throw error;
 		}
 	}
@@ -150,6 +159,7 @@ export class Session<Result> {
 			tell: (message) => this.tell(message),
 			file: (evaluationId, predictions) =>
 				folder.writePredictions(evaluationId, predictions),
+			recall: (evaluationId) => readPredictions(folder.path, evaluationId),
 		});
 		this.#director = director;
 		director.restore(currentEvents([...events, ...journal.relay(unread)]));
@@ -172,9 +182,10 @@ export class Session<Result> {
 					}),
 			}),
 		);
+		this.#python = environment.python;
 		this.#link = await this.#openLink(folder);
 		try {
-			return await this.#follow(environment.python, folder);
+			return await this.#follow(folder);
 		} finally {
 			await this.#link.close();
 		}
@@ -217,10 +228,10 @@ export class Session<Result> {
 	}
 
 	/** From the worker's start to its exit, where everything is known. */
-	async #follow(python: string, folder: RunFolder): Promise<EndEvent> {
+	async #follow(folder: RunFolder): Promise<EndEvent> {
 		const { runId, spec, startTimeoutMs, graceMs, program } = this.#options;
 		const worker = await startWorker({
-			python,
+			python: this.#python,
 			...(program === undefined ? {} : { program }),
 			bootstrap: {
 				...this.#link?.address,
@@ -231,6 +242,7 @@ export class Session<Result> {
 				graceMs,
 				lease: true,
 			},
+			trackers: spec.tracking.map(({ kind }) => kind),
 			onLine: (stream, text) => this.#sayLine(stream, text),
 		});
 		this.#worker = worker;
@@ -287,8 +299,36 @@ export class Session<Result> {
 	}
 
 	#takeEvents(events: readonly unknown[], folder: RunFolder): void {
-		for (const event of this.#journal?.relay(events) ?? [])
+		const last = events.at(-1);
+		const { spec, task } = this.#options;
+		const held =
+			task === undefined && isDelivered(spec.output) && isCompletion(last);
+		for (const event of this.#journal?.relay(
+			held ? events.slice(0, -1) : events,
+		) ?? [])
 			this.#note(event, folder);
+		if (!held) return;
+		this.#lastWords = this.#end = last;
+		void this.#worker?.end(this.#options.graceMs);
+	}
+
+	/** Exports what the spec wants of a run that is complete, before its end is told. */
+	async #handOver(
+		folder: RunFolder,
+		end: EndEvent,
+	): Promise<Conclusion["delivered"]> {
+		if (this.#lastWords === undefined) return { merged: null, hub: null };
+		const delivered = await this.#unlessCanceled(
+			deliver(folder.path, end.keptStep, this.#options.spec.output, {
+				python: this.#python,
+				signal: this.#cancel.signal,
+				say: (event) => this.#journal?.say(event),
+			}),
+		);
+		const last = this.#lastWords;
+		this.#lastWords = undefined;
+		this.#journal?.relay([last]);
+		return delivered;
 	}
 
 	/** A page that cannot be drawn is no reason to lose a run. */
@@ -366,3 +406,7 @@ export class Session<Result> {
 		}
 	}
 }
+
+/** Is it the end of a run that has done all its steps? */
+const isCompletion = (event: unknown): event is EndEvent =>
+	isEvent(event) && event.type === "end" && event.status === "completed";

@@ -15,7 +15,7 @@ import {
 	string,
 	tagged,
 } from "../schema/fields.js";
-import { device, maxPixels, modelSchema } from "../spec/schema.js";
+import { device, maxPixels, modelSchema, sampling } from "../spec/schema.js";
 
 /** A model with every default filled. */
 export const resolvedModel = resolvedForm(modelSchema);
@@ -42,22 +42,7 @@ const batchSize = integer("Inputs answered at once.", {
 	default: 8,
 });
 
-const temperature = number(
-	"Logits are divided by it before a token is drawn.",
-	{ exclusiveMinimum: 0 },
-);
-
-const topP = number(
-	"Draw from the likeliest tokens that have this probability together.",
-	{ exclusiveMinimum: 0, maximum: 1, default: 1 },
-);
-
-const topK = nullable(
-	integer("Draw from so many of the likeliest tokens; null: from all.", {
-		minimum: 1,
-	}),
-	{ default: null },
-);
+const { temperature, topP, topK } = sampling;
 
 const seed = integer("Seeds the draw.", { minimum: 0, maximum: 2 ** 32 - 1 });
 
@@ -150,7 +135,7 @@ const generate = branch(
 		batchSize: resolvedForm(batchSize),
 		sampling: {
 			...section("Sampling", "How tokens are drawn.", {
-				temperature,
+				temperature: resolvedForm(temperature),
 				topP: resolvedForm(topP),
 				topK: resolvedForm(topK),
 				seed,

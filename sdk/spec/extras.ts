@@ -3,12 +3,13 @@ import type { ResolvedSpec } from "./spec.generated.js";
 
 /**
  * Extras of python/pyproject.toml: Parquet and hub datasets are read by Hugging Face `datasets`; weights in 4 bits and
- * optimizers in 8 are of bitsandbytes.
+ * optimizers in 8 are of bitsandbytes; every tracker is its own library's matter.
  */
 export function extrasOf({
 	data,
 	method,
 	training,
+	tracking,
 }: ResolvedSpec): readonly string[] {
 	const kinds = [data.train.kind, data.validation.kind, data.test.kind];
 	return [
@@ -18,6 +19,7 @@ export function extrasOf({
 		...(method.kind === "qlora" || isOfBitsandbytes(training.optimizer)
 			? ["bitsandbytes"]
 			: []),
+		...tracking.map(({ kind }) => kind),
 	];
 }
 

@@ -5,11 +5,13 @@ import { canonicalJson } from "./plain.js";
 import type { ResolvedDataSpec, ResolvedSpec } from "./spec.generated.js";
 
 /**
- * SHA-256 (hex) of the canonical JSON of a resolved spec without machine paths: the run folder is left out, and of
- * the paths of data files and local models only the last part counts.
+ * SHA-256 (hex) of the canonical JSON of a resolved spec without machine paths: the run folder is left out, and of the
+ * paths of data files and local models only the last part counts. Where the result is exported to and who is told of a
+ * run change nothing in what is trained, so they do not count either.
  */
 export function hashSpec(spec: ResolvedSpec): string {
-	const { model, data, output, ...rest } = spec;
+	const { model, data, output, tracking: _, ...rest } = spec;
+	const { merged: __, hub: ___, ...trained } = output;
 	const portable = {
 		...rest,
 		model: { ...model, nameOrPath: portableName(model.nameOrPath) },
@@ -20,7 +22,7 @@ export function hashSpec(spec: ResolvedSpec): string {
 			test: withoutFolder(data.test),
 			pictures: { ...data.pictures, roots: [] },
 		},
-		output: { ...output, folder: null },
+		output: { ...trained, folder: null },
 	};
 	return createHash("sha256").update(canonicalJson(portable)).digest("hex");
 }

@@ -60,6 +60,9 @@ export function resolve(
 	);
 	const best = draft.evaluation?.best;
 	if (best) best.direction ??= naturalDirection(best.metric) ?? "max";
+	const hub = draft.output?.hub;
+	if (typeof hub === "object" && hub !== null)
+		hub.form ??= draft.method?.kind === "full" ? "merged" : "adapter";
 	issues.push(
 		...breaches(draft, { given, ownMetrics: metrics, trains }, issues),
 	);
@@ -89,7 +92,7 @@ function judgeBy(schema: JsonSchema): Judge {
 }
 
 function makeAbsolute(draft: Draft, cwd: string): void {
-	const { model, data, output } = draft;
+	const { model, data, output, tracking } = draft;
 	model.nameOrPath = folderOrHubId(model.nameOrPath, cwd);
 	for (const source of [data.train, data.validation, data.test]) {
 		if ("path" in source) source.path = absolute(cwd, source.path);
@@ -98,10 +101,13 @@ function makeAbsolute(draft: Draft, cwd: string): void {
 	}
 	data.pictures.roots = data.pictures.roots.map((root) => absolute(cwd, root));
 	if (output.folder !== null) output.folder = absolute(cwd, output.folder);
+	for (const tracker of tracking)
+		if ("folder" in tracker && tracker.folder !== null)
+			tracker.folder = absolute(cwd, tracker.folder);
 }
 
 /** As in transformers, a folder of that name wins over a hub id. */
-export function folderOrHubId(nameOrPath: string, cwd: string): string {
+export function folderOrHubId(nameOrPath: string, cwd = process.cwd()): string {
 	const folder = absolute(cwd, nameOrPath);
 	return !isHubId(nameOrPath) || existsSync(folder) ? folder : nameOrPath;
 }

@@ -301,6 +301,20 @@ const scheduleHearsScores: Rule = {
 			: undefined,
 };
 
+const earlyStoppingHearsScores: Rule = {
+	reads: ["evaluation", "data.validation"],
+	judge: ({ evaluation: { earlyStopping }, data }) =>
+		earlyStopping !== null && data.validation.kind === "none"
+			? {
+					path: "evaluation.earlyStopping",
+					value: earlyStopping,
+					reason:
+						"goes by the scores of the validation split, and there is none",
+					remedy: "Add data.validation, or leave it out.",
+				}
+			: undefined,
+};
+
 const oneWarmup: Rule = {
 	reads: ["training.warmupRatio", "training.warmupSteps"],
 	judge: ({ training }, { given }) =>
@@ -351,6 +365,45 @@ const halfIsNotFullyTrained: Rule = {
 			: undefined,
 };
 
+/** The hub's own rule for names of repositories. */
+export function repositoryIssue(
+	path: string,
+	repository: unknown,
+): Issue | undefined {
+	return typeof repository === "string" &&
+		/^\w([\w.-]*\w)?\/\w([\w.-]{0,94}\w)?$/.test(repository) &&
+		!/--|\.\.|\.git$/.test(repository)
+		? undefined
+		: {
+				path,
+				value: repository,
+				reason: "is no name of a repository on the hub",
+				remedy:
+					"Use owner/name, of letters, digits and single -, _ or . inside.",
+			};
+}
+
+const repositoryIsName: Rule = {
+	reads: ["output.hub"],
+	judge: ({ output: { hub } }) =>
+		hub === null
+			? undefined
+			: repositoryIssue("output.hub.repository", hub.repository),
+};
+
+const formExists: Rule = {
+	reads: ["output.hub", "method"],
+	judge: ({ output: { hub }, method }) =>
+		hub?.form === "adapter" && method.kind === "full"
+			? {
+					path: "output.hub.form",
+					value: "adapter",
+					reason: 'contradicts method.kind "full", which has no adapter',
+					remedy: 'Use "merged", or leave it out.',
+				}
+			: undefined,
+};
+
 /** A pattern is written with the signs of patterns; a plain word is a preset, or meant to be one. */
 const presetIsKnown: Rule = {
 	reads: ["method"],
@@ -367,6 +420,58 @@ const presetIsKnown: Rule = {
 					remedy: `${suggestion(target, targetPresets)} A single module name goes into a list.`,
 				};
 	},
+};
+
+const oneTrackerOfAKind: Rule = {
+	reads: ["tracking"],
+	judge: ({ tracking }) =>
+		tracking.flatMap(({ kind }, index) =>
+			tracking.findIndex((one) => one.kind === kind) === index
+				? []
+				: {
+						path: `tracking[${index}].kind`,
+						value: kind,
+						reason: "is there already",
+						remedy: "Give one tracker of each kind.",
+					},
+		),
+};
+
+/** Where a URI is wrong it is not told: it may hold a password, and errors are shown and logged. */
+const trackingUriIsNoSecret: Rule = {
+	reads: ["tracking"],
+	judge: ({ tracking }) =>
+		tracking.flatMap((tracker, index) =>
+			tracker.kind === "mlflow" &&
+			/^[^/]+:\/\/[^/@]*:[^/@]*@/.test(tracker.trackingUri ?? "")
+				? {
+						path: `tracking[${index}].trackingUri`,
+						reason: "holds a password, and the spec is written to disk",
+						remedy:
+							"Leave it out and set MLFLOW_TRACKING_URI, or MLFLOW_TRACKING_PASSWORD.",
+					}
+				: [],
+		),
+};
+
+/** MLflow itself refuses a folder, after the run has begun. */
+const trackingUriIsUri: Rule = {
+	reads: ["tracking"],
+	judge: ({ tracking }) =>
+		tracking.flatMap((tracker, index) =>
+			tracker.kind !== "mlflow" ||
+			tracker.trackingUri === null ||
+			/^(https?|databricks(-uc)?|sqlite|postgresql|mysql|mssql)(\+\w+)?(:|$)/.test(
+				tracker.trackingUri,
+			)
+				? []
+				: {
+						path: `tracking[${index}].trackingUri`,
+						reason: "is neither a server nor a database",
+						remedy:
+							'Use "http://host:5000" or "sqlite:////folder/mlflow.db", or leave it out.',
+					},
+		),
 };
 
 const rules: readonly Rule[] = [
@@ -386,10 +491,16 @@ const rules: readonly Rule[] = [
 	scheduleHasArguments,
 	scheduleWarmsUp,
 	scheduleHearsScores,
+	earlyStoppingHearsScores,
 	oneWarmup,
 	changedPicturesAreNotKept,
 	halfIsNotFullyTrained,
 	presetIsKnown,
+	repositoryIsName,
+	formExists,
+	oneTrackerOfAKind,
+	trackingUriIsNoSecret,
+	trackingUriIsUri,
 ];
 
 /** Which way a built-in metric is better; undefined for a metric of the user's own. */

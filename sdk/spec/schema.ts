@@ -673,6 +673,23 @@ const evaluationCommon = {
 		"Also score the finished model with the pictures dealt to other rows: how much of the score needs the picture.",
 		{ default: false },
 	),
+	earlyStopping: nullable(
+		section(
+			"EarlyStoppingSpec",
+			"End training once evaluations no longer get better (transformers' EarlyStoppingCallback); needs a validation split.",
+			{
+				patience: integer(
+					"So many evaluations in a row that are no better than the best one before end it.",
+					{ minimum: 1, default: 3 },
+				),
+				threshold: number("A gain counts where it is larger than this.", {
+					minimum: 0,
+					default: 0,
+				}),
+			},
+		),
+		{ default: null },
+	),
 	scoreTimeoutMs: integer(
 		"How long the worker waits at an evaluation for its score before it trains on.",
 		{ minimum: 0, default: 60_000 },
@@ -689,6 +706,24 @@ const best = (metric: JsonSchema) =>
 			),
 		),
 	});
+
+/** How tokens are drawn; `loadModel` has the same. */
+export const sampling = {
+	temperature: number("Logits are divided by it before a token is drawn.", {
+		exclusiveMinimum: 0,
+		default: 1,
+	}),
+	topP: number(
+		"Draw from the likeliest tokens that have this probability together.",
+		{ exclusiveMinimum: 0, maximum: 1, default: 1 },
+	),
+	topK: nullable(
+		integer("Draw from so many of the likeliest tokens; null: from all.", {
+			minimum: 1,
+		}),
+		{ default: null },
+	),
+};
 
 const generate = branch(
 	"GenerateEvaluation",
@@ -720,6 +755,14 @@ const generate = branch(
 			minimum: 1,
 			default: 64,
 		}),
+		sampling: nullable(
+			section(
+				"SamplingSpec",
+				"Draw tokens, with `seed`, each row by itself; null: always the likeliest one.",
+				sampling,
+			),
+			{ default: null },
+		),
 	},
 );
 
@@ -750,6 +793,98 @@ export const device = choice(
 	["auto", "cpu", "cuda"],
 	{ default: "auto" },
 );
+
+const hub = nullable(
+	section(
+		"HubSpec",
+		"A repository on the hub that a completed run is pushed to, with a model card; null: none. The token is that of `HF_TOKEN`.",
+		{
+			repository: string("`owner/name`; made if need be."),
+			private: boolean("May only you see it?", { default: true }),
+			revision: nullable(string("Branch, made if need be.", { minLength: 1 }), {
+				default: null,
+			}),
+			form: derived(
+				choice(
+					"The adapter, or the model with what was trained in its weights; the adapter where there is one when left out.",
+					["adapter", "merged"],
+				),
+			),
+		},
+	),
+	{ default: null },
+);
+const trackers = [
+	branch(
+		"WandbTracker",
+		"Weights & Biases, under the id of the run. `WANDB_API_KEY` and `wandb login` mean what they mean elsewhere.",
+		{ kind: "wandb" },
+		{
+			project: string("Project.", { minLength: 1, default: "captune" }),
+			entity: nullable(
+				string("User or team; the account's default when null.", {
+					minLength: 1,
+				}),
+				{ default: null },
+			),
+			mode: choice(
+				"`offline`: files in the run folder that `wandb sync` uploads later.",
+				["online", "offline"],
+				{ default: "online" },
+			),
+		},
+	),
+	branch(
+		"MlflowTracker",
+		"MLflow. `MLFLOW_TRACKING_USERNAME` and its like mean what they mean elsewhere.",
+		{ kind: "mlflow" },
+		{
+			experiment: string("Experiment.", { minLength: 1, default: "captune" }),
+			trackingUri: nullable(
+				string(
+					"URI of a server or a database; null: `MLFLOW_TRACKING_URI` where it is set, else `tracking/mlflow.db` in the run folder.",
+					{ minLength: 1 },
+				),
+				{ default: null },
+			),
+		},
+	),
+	branch(
+		"TensorboardTracker",
+		"Event files for TensorBoard.",
+		{ kind: "tensorboard" },
+		{
+			folder: nullable(
+				string(
+					"Folder of many runs, in which this one gets a folder named by its id; null: `tracking/tensorboard` in the run folder.",
+					{ minLength: 1 },
+				),
+				{ default: null },
+			),
+		},
+	),
+	branch(
+		"TrackioTracker",
+		"Trackio, under the id of the run.",
+		{ kind: "trackio" },
+		{
+			project: string("Project.", { minLength: 1, default: "captune" }),
+			folder: nullable(
+				string(
+					"Folder of its databases; null: `TRACKIO_DIR` where it is set, else `tracking/trackio` in the run folder.",
+					{ minLength: 1 },
+				),
+				{ default: null },
+			),
+			space: nullable(
+				string("Space of the Hugging Face hub to log to, by its id.", {
+					minLength: 1,
+				}),
+				{ default: null },
+			),
+		},
+	),
+];
 
 const fields: Fields = {
 	name: nullable(string("A name for the run.", { minLength: 1 }), {
@@ -788,7 +923,22 @@ const fields: Fields = {
 			{ default: null },
 		),
 		report: boolean("Write `report.html` at the end.", { default: true }),
+		merged: boolean(
+			"Also write `merged/` when the run completes: a model in the hub's layout, with what was trained in its weights.",
+			{ default: false },
+		),
+		hub,
 	}),
+	tracking: list(
+		"Trackers that are told every loss and every score, one of each kind; none by default. Keys come from their own environment variables, never from here.",
+		tagged(
+			"Tracker",
+			"Where the numbers of the run go, besides its folder.",
+			"kind",
+			trackers,
+		),
+		{ default: [] },
+	),
 	compute: tagged(
 		"Compute",
 		"Where it runs.",

@@ -22,6 +22,8 @@ export interface Spec {
 	readonly checkpoints?: CheckpointsSpec;
 	/** Where the run goes. */
 	readonly output?: OutputSpec;
+	/** Trackers that are told every loss and every score, one of each kind; none by default. Keys come from their own environment variables, never from here. */
+	readonly tracking?: readonly Tracker[];
 	/** Where it runs. */
 	readonly compute?: Compute;
 }
@@ -525,6 +527,8 @@ export interface GenerateEvaluation {
 	readonly batchSize?: number;
 	/** Also score the finished model with the pictures dealt to other rows: how much of the score needs the picture. Default: false. */
 	readonly shuffledImages?: boolean;
+	/** End training once evaluations no longer get better (transformers' EarlyStoppingCallback); needs a validation split. Default: null. */
+	readonly earlyStopping?: EarlyStoppingSpec | null;
 	/** How long the worker waits at an evaluation for its score before it trains on. Default: 60000. */
 	readonly scoreTimeoutMs?: number;
 	/** Scores to compute: built-in ones, or names of your own in `finetune(spec, { metrics })`. */
@@ -535,6 +539,16 @@ export interface GenerateEvaluation {
 	readonly stemming?: boolean;
 	/** Longest answer, in tokens. Default: 64. */
 	readonly maxNewTokens?: number;
+	/** Draw tokens, with `seed`, each row by itself; null: always the likeliest one. Default: null. */
+	readonly sampling?: SamplingSpec | null;
+}
+
+/** End training once evaluations no longer get better (transformers' EarlyStoppingCallback); needs a validation split. Default: null. */
+export interface EarlyStoppingSpec {
+	/** So many evaluations in a row that are no better than the best one before end it. Default: 3. */
+	readonly patience?: number;
+	/** A gain counts where it is larger than this. Default: 0. */
+	readonly threshold?: number;
 }
 
 /** How the best checkpoint is told. */
@@ -543,6 +557,16 @@ export interface BestSpec {
 	readonly metric?: "rouge1" | "rouge2" | "rougeL" | "rougeLsum" | "rougeS" | "rougeSU4" | "exactMatch" | "tagF1" | "loss" | "perplexity" | "tokenAccuracy" | (string & {});
 	/** Whether more or less of the metric is better; by the metric when left out, `max` for one of your own. */
 	readonly direction?: "max" | "min";
+}
+
+/** Draw tokens, with `seed`, each row by itself; null: always the likeliest one. Default: null. */
+export interface SamplingSpec {
+	/** Logits are divided by it before a token is drawn. Default: 1. */
+	readonly temperature?: number;
+	/** Draw from the likeliest tokens that have this probability together. Default: 1. */
+	readonly topP?: number;
+	/** Draw from so many of the likeliest tokens; null: from all. Default: null. */
+	readonly topK?: number | null;
 }
 
 /** The references are fed in and only their tokens are judged: cheap, and no measure of what the model would say. */
@@ -556,6 +580,8 @@ export interface TeacherForcedEvaluation {
 	readonly batchSize?: number;
 	/** Also score the finished model with the pictures dealt to other rows: how much of the score needs the picture. Default: false. */
 	readonly shuffledImages?: boolean;
+	/** End training once evaluations no longer get better (transformers' EarlyStoppingCallback); needs a validation split. Default: null. */
+	readonly earlyStopping?: EarlyStoppingSpec | null;
 	/** How long the worker waits at an evaluation for its score before it trains on. Default: 60000. */
 	readonly scoreTimeoutMs?: number;
 	/** Scores to compute. */
@@ -564,6 +590,7 @@ export interface TeacherForcedEvaluation {
 	readonly best?: TeacherForcedBestSpec;
 	readonly stemming?: never;
 	readonly maxNewTokens?: never;
+	readonly sampling?: never;
 }
 
 /** How the best checkpoint is told. */
@@ -586,6 +613,86 @@ export interface OutputSpec {
 	readonly folder?: string | null;
 	/** Write `report.html` at the end. Default: true. */
 	readonly report?: boolean;
+	/** Also write `merged/` when the run completes: a model in the hub's layout, with what was trained in its weights. Default: false. */
+	readonly merged?: boolean;
+	/** A repository on the hub that a completed run is pushed to, with a model card; null: none. The token is that of `HF_TOKEN`. Default: null. */
+	readonly hub?: HubSpec | null;
+}
+
+/** A repository on the hub that a completed run is pushed to, with a model card; null: none. The token is that of `HF_TOKEN`. Default: null. */
+export interface HubSpec {
+	/** `owner/name`; made if need be. */
+	readonly repository: string;
+	/** May only you see it? Default: true. */
+	readonly private?: boolean;
+	/** Branch, made if need be. Default: null. */
+	readonly revision?: string | null;
+	/** The adapter, or the model with what was trained in its weights; the adapter where there is one when left out. */
+	readonly form?: "adapter" | "merged";
+}
+
+/** Where the numbers of the run go, besides its folder. */
+export type Tracker =
+	| WandbTracker
+	| MlflowTracker
+	| TensorboardTracker
+	| TrackioTracker;
+
+/** Weights & Biases, under the id of the run. `WANDB_API_KEY` and `wandb login` mean what they mean elsewhere. */
+export interface WandbTracker {
+	readonly kind: "wandb";
+	/** Project. Default: "captune". */
+	readonly project?: string;
+	/** User or team; the account's default when null. Default: null. */
+	readonly entity?: string | null;
+	/** `offline`: files in the run folder that `wandb sync` uploads later. Default: "online". */
+	readonly mode?: "online" | "offline";
+	readonly experiment?: never;
+	readonly trackingUri?: never;
+	readonly folder?: never;
+	readonly space?: never;
+}
+
+/** MLflow. `MLFLOW_TRACKING_USERNAME` and its like mean what they mean elsewhere. */
+export interface MlflowTracker {
+	readonly kind: "mlflow";
+	/** Experiment. Default: "captune". */
+	readonly experiment?: string;
+	/** URI of a server or a database; null: `MLFLOW_TRACKING_URI` where it is set, else `tracking/mlflow.db` in the run folder. Default: null. */
+	readonly trackingUri?: string | null;
+	readonly project?: never;
+	readonly entity?: never;
+	readonly mode?: never;
+	readonly folder?: never;
+	readonly space?: never;
+}
+
+/** Event files for TensorBoard. */
+export interface TensorboardTracker {
+	readonly kind: "tensorboard";
+	/** Folder of many runs, in which this one gets a folder named by its id; null: `tracking/tensorboard` in the run folder. Default: null. */
+	readonly folder?: string | null;
+	readonly project?: never;
+	readonly entity?: never;
+	readonly mode?: never;
+	readonly experiment?: never;
+	readonly trackingUri?: never;
+	readonly space?: never;
+}
+
+/** Trackio, under the id of the run. */
+export interface TrackioTracker {
+	readonly kind: "trackio";
+	/** Project. Default: "captune". */
+	readonly project?: string;
+	/** Folder of its databases; null: `TRACKIO_DIR` where it is set, else `tracking/trackio` in the run folder. Default: null. */
+	readonly folder?: string | null;
+	/** Space of the Hugging Face hub to log to, by its id. Default: null. */
+	readonly space?: string | null;
+	readonly entity?: never;
+	readonly mode?: never;
+	readonly experiment?: never;
+	readonly trackingUri?: never;
 }
 
 /** Where it runs. */
@@ -621,6 +728,8 @@ export interface ResolvedSpec {
 	readonly checkpoints: ResolvedCheckpointsSpec;
 	/** Where the run goes. */
 	readonly output: ResolvedOutputSpec;
+	/** Trackers that are told every loss and every score, one of each kind; none by default. Keys come from their own environment variables, never from here. */
+	readonly tracking: readonly ResolvedTracker[];
 	/** Where it runs. */
 	readonly compute: ResolvedCompute;
 }
@@ -1032,6 +1141,8 @@ export interface ResolvedGenerateEvaluation {
 	readonly batchSize: number;
 	/** Also score the finished model with the pictures dealt to other rows: how much of the score needs the picture. */
 	readonly shuffledImages: boolean;
+	/** End training once evaluations no longer get better (transformers' EarlyStoppingCallback); needs a validation split. */
+	readonly earlyStopping: ResolvedEarlyStoppingSpec | null;
 	/** How long the worker waits at an evaluation for its score before it trains on. */
 	readonly scoreTimeoutMs: number;
 	/** Scores to compute: built-in ones, or names of your own in `finetune(spec, { metrics })`. */
@@ -1042,6 +1153,16 @@ export interface ResolvedGenerateEvaluation {
 	readonly stemming: boolean;
 	/** Longest answer, in tokens. */
 	readonly maxNewTokens: number;
+	/** Draw tokens, with `seed`, each row by itself; null: always the likeliest one. */
+	readonly sampling: ResolvedSamplingSpec | null;
+}
+
+/** End training once evaluations no longer get better (transformers' EarlyStoppingCallback); needs a validation split. */
+export interface ResolvedEarlyStoppingSpec {
+	/** So many evaluations in a row that are no better than the best one before end it. */
+	readonly patience: number;
+	/** A gain counts where it is larger than this. */
+	readonly threshold: number;
 }
 
 /** How the best checkpoint is told. */
@@ -1050,6 +1171,16 @@ export interface ResolvedBestSpec {
 	readonly metric: "rouge1" | "rouge2" | "rougeL" | "rougeLsum" | "rougeS" | "rougeSU4" | "exactMatch" | "tagF1" | "loss" | "perplexity" | "tokenAccuracy" | (string & {});
 	/** Whether more or less of the metric is better; by the metric when left out, `max` for one of your own. */
 	readonly direction: "max" | "min";
+}
+
+/** Draw tokens, with `seed`, each row by itself; null: always the likeliest one. */
+export interface ResolvedSamplingSpec {
+	/** Logits are divided by it before a token is drawn. */
+	readonly temperature: number;
+	/** Draw from the likeliest tokens that have this probability together. */
+	readonly topP: number;
+	/** Draw from so many of the likeliest tokens; null: from all. */
+	readonly topK: number | null;
 }
 
 /** The references are fed in and only their tokens are judged: cheap, and no measure of what the model would say. */
@@ -1063,6 +1194,8 @@ export interface ResolvedTeacherForcedEvaluation {
 	readonly batchSize: number;
 	/** Also score the finished model with the pictures dealt to other rows: how much of the score needs the picture. */
 	readonly shuffledImages: boolean;
+	/** End training once evaluations no longer get better (transformers' EarlyStoppingCallback); needs a validation split. */
+	readonly earlyStopping: ResolvedEarlyStoppingSpec | null;
 	/** How long the worker waits at an evaluation for its score before it trains on. */
 	readonly scoreTimeoutMs: number;
 	/** Scores to compute. */
@@ -1091,6 +1224,67 @@ export interface ResolvedOutputSpec {
 	readonly folder: string | null;
 	/** Write `report.html` at the end. */
 	readonly report: boolean;
+	/** Also write `merged/` when the run completes: a model in the hub's layout, with what was trained in its weights. */
+	readonly merged: boolean;
+	/** A repository on the hub that a completed run is pushed to, with a model card; null: none. The token is that of `HF_TOKEN`. */
+	readonly hub: ResolvedHubSpec | null;
+}
+
+/** A repository on the hub that a completed run is pushed to, with a model card; null: none. The token is that of `HF_TOKEN`. */
+export interface ResolvedHubSpec {
+	/** `owner/name`; made if need be. */
+	readonly repository: string;
+	/** May only you see it? */
+	readonly private: boolean;
+	/** Branch, made if need be. */
+	readonly revision: string | null;
+	/** The adapter, or the model with what was trained in its weights; the adapter where there is one when left out. */
+	readonly form: "adapter" | "merged";
+}
+
+/** Where the numbers of the run go, besides its folder. */
+export type ResolvedTracker =
+	| ResolvedWandbTracker
+	| ResolvedMlflowTracker
+	| ResolvedTensorboardTracker
+	| ResolvedTrackioTracker;
+
+/** Weights & Biases, under the id of the run. `WANDB_API_KEY` and `wandb login` mean what they mean elsewhere. */
+export interface ResolvedWandbTracker {
+	readonly kind: "wandb";
+	/** Project. */
+	readonly project: string;
+	/** User or team; the account's default when null. */
+	readonly entity: string | null;
+	/** `offline`: files in the run folder that `wandb sync` uploads later. */
+	readonly mode: "online" | "offline";
+}
+
+/** MLflow. `MLFLOW_TRACKING_USERNAME` and its like mean what they mean elsewhere. */
+export interface ResolvedMlflowTracker {
+	readonly kind: "mlflow";
+	/** Experiment. */
+	readonly experiment: string;
+	/** URI of a server or a database; null: `MLFLOW_TRACKING_URI` where it is set, else `tracking/mlflow.db` in the run folder. */
+	readonly trackingUri: string | null;
+}
+
+/** Event files for TensorBoard. */
+export interface ResolvedTensorboardTracker {
+	readonly kind: "tensorboard";
+	/** Folder of many runs, in which this one gets a folder named by its id; null: `tracking/tensorboard` in the run folder. */
+	readonly folder: string | null;
+}
+
+/** Trackio, under the id of the run. */
+export interface ResolvedTrackioTracker {
+	readonly kind: "trackio";
+	/** Project. */
+	readonly project: string;
+	/** Folder of its databases; null: `TRACKIO_DIR` where it is set, else `tracking/trackio` in the run folder. */
+	readonly folder: string | null;
+	/** Space of the Hugging Face hub to log to, by its id. */
+	readonly space: string | null;
 }
 
 /** Where it runs. */

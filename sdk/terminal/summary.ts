@@ -2,6 +2,7 @@
 import { basename } from "node:path";
 import { titleOf } from "../report/charts.js";
 import { readComparisons, readRun } from "../report/read.js";
+import { signed } from "../report/text.js";
 import type { FinetuneResult, SplitResult } from "../run/result.js";
 
 const shownPictures = 5;
@@ -10,7 +11,7 @@ const shownPictures = 5;
 export function summarize(result: FinetuneResult): string {
 	const record = readRun(result.folder);
 	const { metric } = record.spec.evaluation.best;
-	const comparisons = readComparisons(record).slice(0, shownPictures);
+	const comparisons = readComparisons(record).rows.slice(0, shownPictures);
 	return [
 		`${result.status} after ${result.steps} steps in ${result.seconds.toFixed(0)} s`,
 		"",
@@ -24,6 +25,8 @@ export function summarize(result: FinetuneResult): string {
 		]),
 		...(comparisons.length > 0 ? [""] : []),
 		`weights   ${result.adapter}`,
+		...(result.merged ? [`merged    ${result.merged}`] : []),
+		...(result.hub ? [`hub       ${result.hub.url}`] : []),
 		...(record.spec.output.report
 			? [`report    ${result.folder}/report.html`]
 			: []),
@@ -42,15 +45,29 @@ function table(result: FinetuneResult, metric: string): string[] {
 		"pictures shuffled",
 		"best constant answer",
 	];
-	return [heads, ...splits].map((cells) =>
-		cells
-			.map((cell, at) =>
-				cell.padEnd(Math.max(12, (heads[at] ?? "").length + 2)),
-			)
-			.join("")
-			.trimEnd(),
-	);
+	return [
+		...[heads, ...splits].map((cells) =>
+			cells
+				.map((cell, at) =>
+					cell.padEnd(Math.max(12, (heads[at] ?? "").length + 2)),
+				)
+				.join("")
+				.trimEnd(),
+		),
+		...differences(result, metric),
+	];
 }
+
+const differences = (result: FinetuneResult, metric: string): string[] =>
+	(["test", "validation"] as const).flatMap((name) => {
+		const told = result[name]?.difference?.[metric];
+		if (told === undefined) return [];
+		const { difference, low, high, level } = told;
+		return [
+			"",
+			`difference on ${name} ${signed(difference)}, ${100 * level} % interval ${signed(low)} to ${signed(high)}`,
+		];
+	});
 
 function row(name: string, split: SplitResult, metric: string): string[] {
 	const value = (one: number | null | undefined) =>

@@ -140,6 +140,15 @@ pythonTest(
 		])
 			assert.is(scores?.examples, 4);
 		assert.ok((result.test?.constant?.rouge1 ?? 0) > 0);
+		const { base, tuned, difference } = result.test ?? {};
+		assert.equal(Object.keys(difference ?? {}), ["rouge1", "rouge2", "rougeL"]);
+		for (const [metric, told] of Object.entries(difference ?? {})) {
+			const gain = (tuned?.values[metric] ?? 0) - (base?.values[metric] ?? 0);
+			assert.ok(Math.abs(told.difference - gain) < 1e-12, metric);
+			assert.ok(told.low <= told.difference && told.difference <= told.high);
+			assert.is(told.examples, 4);
+		}
+		assert.is(result.validation?.difference, null, "base was not asked");
 
 		for (const name of [
 			"spec.json",

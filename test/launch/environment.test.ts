@@ -22,6 +22,7 @@ import {
 	isWhole,
 } from "../../sdk/launch/environment.js";
 import { temporaryFolder } from "../support/folders.js";
+import { pythonTest, testPython } from "../support/python.js";
 
 // Two small packages stand for the gigabyte; everything else is the real thing.
 const requirementsFolder = temporaryFolder();
@@ -30,6 +31,8 @@ writeFileSync(
 	`[project]
 requires-python = ">=3.11,<3.15"
 dependencies = ["six>=1.16", "packaging>=25"]
+[project.optional-dependencies]
+tracker = ["no-such-tracker>=1"]
 `,
 );
 const pins = readFileSync(
@@ -317,6 +320,19 @@ test("a full disk is told apart", async () => {
 		await execa("umount", [cache]);
 	}
 });
+
+pythonTest(
+	"an extra is asked of a given interpreter only where a run needs it",
+	async () => {
+		const python = testPython as string;
+		assert.equal(await make({ python }), { python, origin: "given" });
+		const error = await errorOf(make({ python, extras: ["tracker"] }));
+		assert.is(error.code, "PYTHON_PACKAGES_MISSING");
+		assert.equal(error.issues, [
+			{ path: "no-such-tracker>=1", reason: "not installed" },
+		]);
+	},
+);
 
 test("an interpreter that is given is checked, never changed, and each missing package is named", async () => {
 	const folder = join(temporaryFolder(), "bare");

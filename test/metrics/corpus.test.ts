@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import {
 	type CorpusOptions,
 	MetricError,
+	type OwnExampleMetric,
 	type OwnMetric,
 	scoreCorpus,
 	textMetricNames,
@@ -121,7 +122,7 @@ test("each text is tokenized once, however many metrics there are", async () => 
 
 test("a failing own metric is named with its example and its cause", async () => {
 	const thrown = new TypeError("no score for this");
-	const fails: [OwnMetric, string, unknown][] = [
+	const fails: [OwnExampleMetric, string, unknown][] = [
 		[
 			() => {
 				throw thrown;
@@ -142,23 +143,23 @@ test("a failing own metric is named with its example and its cause", async () =>
 			undefined,
 		],
 		[
-			(() => undefined) as unknown as OwnMetric,
+			(() => undefined) as unknown as OwnExampleMetric,
 			"it returned undefined, not a finite number",
 			undefined,
 		],
 		[
-			(() => Object.create(null)) as unknown as OwnMetric,
+			(() => Object.create(null)) as unknown as OwnExampleMetric,
 			"it returned an object, not a finite number",
 			undefined,
 		],
 		[
-			(() => "0.5") as unknown as OwnMetric,
+			(() => "0.5") as unknown as OwnExampleMetric,
 			'it returned "0.5", not a finite number',
 			undefined,
 		],
 	];
 	for (const [mine, reason, cause] of fails) {
-		const second: OwnMetric = (prediction, references) =>
+		const second: OwnExampleMetric = (prediction, references) =>
 			prediction === "second" ? mine(prediction, references) : 0;
 		const examples = [example, { ...example, prediction: "second" }, example];
 		const error = await failure(examples, ["rouge1", "mine"], {
@@ -175,6 +176,44 @@ test("a failing own metric is named with its example and its cause", async () =>
 		);
 		assert.is(error.name, "MetricError");
 	}
+});
+
+test("a user's metric of the whole gets every example at once, and gives the split its value", async () => {
+	const examples = [
+		example,
+		{ prediction: "a plane", references: ["a plane", "a jet"] },
+	];
+	const seen: unknown[] = [];
+	const variety: OwnMetric = {
+		corpus: async (all) => {
+			seen.push(all);
+			return new Set(all.map(({ prediction }) => prediction)).size / all.length;
+		},
+	};
+	const { values, perExample } = await scoreCorpus(
+		examples,
+		["variety", "exactMatch"],
+		{ ...plain, ownMetrics: { variety } },
+	);
+	assert.equal(seen, [examples]);
+	assert.is(values.variety, 1);
+	assert.equal(Object.keys(perExample[1] ?? {}), ["exactMatch"]);
+	for (const [corpus, reason] of [
+		[() => Number.NaN, "it returned NaN, not a finite number"],
+		[() => Promise.reject("no"), 'it threw "no"'],
+	] as const) {
+		const error = await failure(examples, ["variety"], {
+			...plain,
+			ownMetrics: { variety: { corpus } },
+		});
+		assert.is(error.example, null);
+		assert.is(error.reason, reason);
+	}
+	const nothing = await failure([], ["variety"], {
+		...plain,
+		ownMetrics: { variety },
+	});
+	assert.is(nothing.reason, "there is no example to score");
 });
 
 test("an example without reference fails under a built-in metric", async () => {

@@ -84,10 +84,11 @@ for number, path in enumerate(sys.argv[1:]):
 const expected = [
 	/completed after 216 steps.*boeing/s,
 	/birds\/run\/adapter/,
-	/^1 \d.*lora_B.*^stopped \d+ .*adapter/ms,
+	/^1 \d.*lora_B.*^stopped \d+ .*adapter.*'training-loss'.*'evaluation-rouge1'/ms,
 	/rouge1: .* (true|false)\n.* (true|false)$/s,
 	/method\.rang.*rank.*method\.alpha -1/s,
 	/^0\.5\n.*brevity/ms,
+	/birds\/merged true /,
 	/^3\.\d+.*torch/ms,
 ];
 

@@ -17,6 +17,7 @@ import {
 	SpecError,
 } from "../../sdk/index.js";
 import { readRun } from "../../sdk/report/read.js";
+import type { ScoreControl } from "../../sdk/run/control.generated.js";
 import type { RunEvent } from "../../sdk/run/event.generated.js";
 import { checkedLog, linesOf } from "../support/events.js";
 import { temporaryFolder } from "../support/folders.js";
@@ -85,6 +86,27 @@ const scoresOf = (events: readonly RunEvent[]) =>
 			? [[event.step, event.values["rouge1"], event.best?.step, event.isBest]]
 			: [],
 	);
+
+pythonTest(
+	"a resumed worker hears the scores of earlier attempts that still count",
+	async () => {
+		const folder = await killed(
+			{ ...scored, crashAt: 7, load: 4 },
+			{ tracking: [{ kind: "tensorboard" }] },
+		);
+		const events = await collect(resumePuppet(folder));
+		const told = dataOf(events, "TOLD").map((data) => {
+			const { step, values } = data as ScoreControl;
+			return [step, values["rouge1"]];
+		});
+		assert.equal(told, [
+			[2, 0],
+			[4, 1],
+			[6, 2 / 3],
+			[8, 0],
+		]);
+	},
+);
 
 pythonTest(
 	"a killed run goes on under its id, and comes to what it would have come to",

@@ -8,10 +8,11 @@ import {
 	InputError,
 	WorkerError,
 } from "../../sdk/errors.js";
+import type { ScoreControl } from "../../sdk/run/control.generated.js";
 import type { RunEvent } from "../../sdk/run/event.generated.js";
 import { checkedLog } from "../support/events.js";
 import { temporaryFolder } from "../support/folders.js";
-import { puppetRun } from "../support/puppet.js";
+import { type PuppetOptions, puppetRun } from "../support/puppet.js";
 import { pythonTest } from "../support/python.js";
 
 async function collect(events: AsyncIterable<RunEvent>): Promise<RunEvent[]> {
@@ -105,6 +106,75 @@ pythonTest(
 			"utf8",
 		);
 		assert.equal(JSON.parse(filed).scores, { rouge1: 2 / 3 });
+	},
+);
+
+pythonTest(
+	"scores go back to the worker where trackers want them, and nowhere else",
+	async () => {
+		const plan = { steps: 4, evaluateEvery: 2, answers: ["no", "yes"] };
+		const told = async (options: PuppetOptions) =>
+			(await collect(puppetRun(plan, options))).flatMap((event) =>
+				event.type === "warning" && event.code === "TOLD" ? [event.data] : [],
+			);
+		const of = (step: number, rouge1: number) => ({
+			type: "score",
+			evaluationId: `validation-${step}`,
+			split: "validation",
+			step,
+			model: "tuned",
+			images: "own",
+			values: { rouge1 },
+		});
+		assert.equal(await told({ tracking: [{ kind: "tensorboard" }] }), [
+			of(2, 0),
+			of(4, 1),
+		]);
+		assert.equal(await told({}), []);
+	},
+);
+
+pythonTest(
+	"what cannot be scored is not waited for: the worker is told so",
+	async () => {
+		const run = puppetRun(
+			{ steps: 4, evaluateEvery: 2, answers: ["no", "yes"] },
+			{
+				tracking: [{ kind: "tensorboard" }],
+				metric: "mine",
+				metrics: {
+					mine: () => {
+						throw new Error("out of luck");
+					},
+				},
+			},
+		);
+		assert.instance(await errorOf(run), CallbackError);
+		const [told] = checkedLog(run.folder, "events.jsonl").flatMap((event) =>
+			event.type === "warning" && event.code === "TOLD" ? [event.data] : [],
+		);
+		assert.equal((told as ScoreControl).values, {});
+	},
+);
+
+pythonTest(
+	"a tracker's variables reach the worker that needs them, and no other's",
+	async () => {
+		const variables = { WANDB_API_KEY: "key", MLFLOW_TRACKING_TOKEN: "token" };
+		const names = Object.keys(variables);
+		Object.assign(process.env, variables);
+		try {
+			const run = puppetRun(
+				{ printVariables: names },
+				{ tracking: [{ kind: "wandb" }] },
+			);
+			const lines = (await collect(run)).flatMap((event) =>
+				event.type === "log" ? [event.text] : [],
+			);
+			assert.equal(lines, ["WANDB_API_KEY=key", "MLFLOW_TRACKING_TOKEN=None"]);
+		} finally {
+			for (const name of names) delete process.env[name];
+		}
 	},
 );
 

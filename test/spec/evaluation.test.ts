@@ -15,13 +15,18 @@ const run = resolveSpec({
 	training: { optimizer: "adamw_8bit", batchSize: 2 },
 	evaluation: { kind: "generate", maxNewTokens: 20, stemming: true },
 	output: { folder: "runs/one" },
+	tracking: [{ kind: "tensorboard" }],
 });
 
 const known = { ...run };
 
-test("an evaluation of a run is that of its spec, but for its folder", () => {
+test("an evaluation of a run is that of its spec, but for its folder and trackers", () => {
 	const spec = resolveEvaluation({}, known, {});
-	assert.equal(spec, { ...run, output: { ...run.output, folder: null } });
+	assert.equal(spec, {
+		...run,
+		output: { ...run.output, folder: null },
+		tracking: [],
+	});
 	assert.is(hashSpec(spec), hashSpec(run));
 });
 

@@ -2,6 +2,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { SpecError } from "../../sdk/errors.js";
 import { airplanesSpec, boeings } from "../../sdk/recipes/airplanes.js";
+import { extrasOf } from "../../sdk/spec/extras.js";
 import { hashSpec } from "../../sdk/spec/hash.js";
 import { resolveSpec } from "../../sdk/spec/resolve.js";
 import type { Spec } from "../../sdk/spec/spec.generated.js";
@@ -286,12 +287,57 @@ test("the recipe differs from a short spec in data, name and reading losses", ()
 		},
 		short,
 	);
+	const tracking = [{ kind: "wandb", project: "airplanes" }] as const;
+	assert.equal(resolveSpec(airplanesSpec({ tracking })).tracking, [
+		{ kind: "wandb", project: "airplanes", entity: null, mode: "online" },
+	]);
 });
 
 test("$schema is allowed and ignored", () => {
 	const spec = resolveSpec({ ...minimal, $schema: "spec.schema.json" });
 	assert.not("$schema" in spec);
 	assert.is(hashSpec(spec), hashSpec(resolveSpec(minimal)));
+});
+
+test("a push has a form of its own method, and a name that the hub takes", () => {
+	const pushed = (repository: string, changes: Partial<Spec> = {}) =>
+		resolveSpec({ ...minimal, output: { hub: { repository } }, ...changes });
+	assert.equal(pushed("somebody/birds-2").output.hub, {
+		repository: "somebody/birds-2",
+		private: true,
+		revision: null,
+		form: "adapter",
+	});
+	const full = pushed("somebody/birds", { method: { kind: "full" } });
+	assert.is(full.output.hub?.form, "merged");
+	assert.is(hashSpec(pushed("somebody/birds")), hashSpec(resolveSpec(minimal)));
+	for (const name of [
+		"birds",
+		"a/b/c",
+		"a/",
+		"a/-b",
+		"a/b c",
+		"a/b--c",
+		"a/b.git",
+		"a/b\n",
+		"",
+	])
+		assert.is(
+			problemsOf({ ...minimal, output: { hub: { repository: name } } })
+				.issues[0]?.path,
+			"output.hub.repository",
+		);
+	const { issues } = problemsOf({
+		...minimal,
+		method: { kind: "full" },
+		output: { hub: { repository: "somebody/birds", form: "adapter" } },
+	});
+	assert.is(issues[0]?.path, "output.hub.form");
+	for (const hub of ["birds", 3, [], {}])
+		assert.match(
+			problemsOf({ ...minimal, output: { hub } }).issues[0]?.path ?? "",
+			"output.hub",
+		);
 });
 
 test("the hash is that of the content, on every machine", () => {
@@ -315,6 +361,79 @@ test("the hash is that of the content, on every machine", () => {
 		hashSpec(resolveSpec({ data, model })),
 		hashSpec(resolveSpec({ model, data })),
 	);
+});
+
+test("trackers: defaults, one of each kind, and no password", () => {
+	const { tracking } = resolveSpec({
+		...minimal,
+		tracking: [
+			{ kind: "wandb" },
+			{ kind: "mlflow" },
+			{ kind: "tensorboard" },
+			{ kind: "trackio" },
+		],
+	});
+	assert.equal(tracking, [
+		{ kind: "wandb", project: "captune", entity: null, mode: "online" },
+		{ kind: "mlflow", experiment: "captune", trackingUri: null },
+		{ kind: "tensorboard", folder: null },
+		{ kind: "trackio", project: "captune", folder: null, space: null },
+	]);
+	assert.equal(resolveSpec(minimal).tracking, []);
+	for (const trackingUri of [
+		"http://localhost:5000",
+		"https://user@mlflow.example/path:x@y",
+		"sqlite:////folder/mlflow.db",
+		"postgresql+psycopg2://host/db",
+		"databricks",
+	])
+		resolveSpec({ ...minimal, tracking: [{ kind: "mlflow", trackingUri }] });
+	const cases: [Spec["tracking"], string, RegExp][] = [
+		[
+			[{ kind: "wandb" }, { kind: "trackio" }, { kind: "wandb" }],
+			"tracking[2].kind",
+			/already/,
+		],
+		[
+			[{ kind: "mlflow", trackingUri: "https://me:hidden@mlflow.example" }],
+			"tracking[0].trackingUri",
+			/password/,
+		],
+		[
+			[{ kind: "mlflow", trackingUri: "./mlruns" }],
+			"tracking[0].trackingUri",
+			/neither a server nor a database/,
+		],
+	];
+	for (const [trackers, path, reason] of cases) {
+		const error = problemsOf({ ...minimal, tracking: trackers });
+		assert.equal(
+			error.issues.map((issue) => issue.path),
+			[path],
+		);
+		assert.match(error.issues[0]?.reason ?? "", reason);
+		assert.not.match(error.message, "hidden");
+	}
+});
+
+test("trackers need their extras, and change nothing in what is trained", () => {
+	const tracked = resolveSpec(
+		{
+			...minimal,
+			tracking: [
+				{ kind: "trackio", folder: "tracks" },
+				{ kind: "tensorboard", folder: "boards" },
+			],
+		},
+		{ cwd: "/project" },
+	);
+	assert.equal(
+		tracked.tracking.map((one) => "folder" in one && one.folder),
+		["/project/tracks", "/project/boards"],
+	);
+	assert.equal(extrasOf(tracked), ["trackio", "tensorboard"]);
+	assert.equal(extrasOf(resolveSpec(minimal)), []);
+	assert.is(hashSpec(tracked), hashSpec(resolveSpec(minimal)));
 });
 
 test("relative paths start at the given folder", () => {

@@ -5,6 +5,7 @@ import type { OwnMetric } from "../../sdk/metrics/index.js";
 import { type FinetuneRun, startRun } from "../../sdk/run/run.js";
 import { readUnfinished } from "../../sdk/run/unfinished.js";
 import { resolveSpec } from "../../sdk/spec/resolve.js";
+import type { EarlyStoppingSpec, Spec } from "../../sdk/spec/spec.generated.js";
 import { temporaryFolder } from "./folders.js";
 import { testPython } from "./python.js";
 
@@ -21,6 +22,7 @@ export interface Plan {
 	readonly answers?: readonly string[];
 	readonly crashAt?: number;
 	readonly printLine?: string;
+	readonly printVariables?: readonly string[];
 	readonly foreignEvent?: boolean;
 	readonly load?: number;
 }
@@ -30,6 +32,8 @@ export interface PuppetOptions {
 	readonly metrics?: Readonly<Record<string, OwnMetric>>;
 	readonly metric?: string;
 	readonly keep?: number;
+	readonly earlyStopping?: EarlyStoppingSpec;
+	readonly tracking?: Spec["tracking"];
 	readonly folder?: string;
 	readonly graceMs?: number;
 	readonly startTimeoutMs?: number;
@@ -44,6 +48,8 @@ export function puppetRun(
 		metrics = {},
 		metric = "rouge1",
 		keep = 1,
+		earlyStopping,
+		tracking = [],
 		folder = join(temporaryFolder(), "run"),
 		graceMs = 3_000,
 		startTimeoutMs = 20_000,
@@ -66,10 +72,12 @@ export function puppetRun(
 							kind: "generate",
 							metrics: [metric],
 							best: { metric },
+							...(earlyStopping ? { earlyStopping } : {}),
 						} as const,
 					}
 				: {}),
 			checkpoints: { keep },
+			tracking,
 		},
 		{ metrics: Object.keys(metrics) },
 	);
@@ -98,7 +106,10 @@ export function resumePuppet(
 		graceMs = 3_000,
 		startTimeoutMs = 20_000,
 		module = "puppet",
-	}: Omit<PuppetOptions, "metric" | "keep" | "folder"> = {},
+	}: Omit<
+		PuppetOptions,
+		"metric" | "keep" | "earlyStopping" | "tracking" | "folder"
+	> = {},
 ): FinetuneRun {
 	return startRun(
 		{

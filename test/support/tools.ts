@@ -19,13 +19,16 @@ export async function ensureTestTools(python: string): Promise<string> {
 		join(sitePackages(folder), "environment.pth"),
 		sitePackages(environment),
 	);
-	const all = readRequirements(["test"]).packages;
+	const { packages: all, constraintsFile } = readRequirements([
+		...["test", "wandb", "mlflow", "tensorboard", "trackio"],
+	]);
 	const known = new Set(readRequirements().packages);
 	await execa(
 		python,
 		[
 			...["-m", "pip", "--python", testPython, "install", "--quiet"],
 			...["--disable-pip-version-check", "--no-input"],
+			...["--constraint", constraintsFile],
 			...all.filter((one) => !known.has(one)),
 		],
 		{ stdio: "inherit" },

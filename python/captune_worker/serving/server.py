@@ -4,7 +4,6 @@ import os
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from transformers import StoppingCriteriaList
@@ -15,7 +14,7 @@ from ..examples import Example, by_regime, views_of
 from ..model import Answer
 from ..pixels import Pool
 from ..rows import BadRow
-from ..sampling import Sampling, draws
+from ..sampling import Sampling, drawing
 from .desk import Desk
 from .loaded import LoadedModel, load
 from .messages import (
@@ -124,23 +123,20 @@ def _generate(call: Generate, loaded: LoadedModel, desk: Desk, say: Say) -> None
                 call.max_new_tokens,
                 streamer=streamer,
                 stopping_criteria=StoppingCriteriaList([Until(lambda: desk.is_wanted)]),
-                **_drawing(call, rows),
+                **drawing(_sampling(call), rows),
             )
             desk.check()
             streamer.close()
 
 
-def _drawing(call: Generate, rows: list[int]) -> dict[str, Any]:
-    if call.sampling is None:
-        return {}
+def _sampling(call: Generate) -> Sampling | None:
     draw = call.sampling
-    sampling = Sampling(
+    return draw and Sampling(
         temperature=draw.temperature,
         top_p=draw.top_p,
         top_k=draw.top_k,
         seed=draw.seed,
     )
-    return {"logits_processor": draws(sampling, rows)}
 
 
 def _demand_pictures(batch: list[Example], loaded: LoadedModel) -> None:

@@ -115,3 +115,27 @@ def test_a_start_can_be_an_evaluation(
     assert control.wait_for_start() == Start(
         spec={}, task=Evaluate(weights=folder, step=7)
     )
+
+
+def test_scores_are_kept_for_whoever_asks(control: Control, inbox: queue.Queue) -> None:
+    first, second = {"type": "score", "step": 1}, {"type": "score", "step": 2}
+    inbox.put(first)
+    inbox.put(second)
+    assert control.scores() == [], "none is taken before a boundary"
+    control.at_boundary()
+    assert control.scores() == [first, second]
+    assert control.scores() == []
+
+
+def test_what_comes_is_heard_as_long_as_somebody_sends(
+    control: Control, inbox: queue.Queue
+) -> None:
+    assert control.hear(0.01), "nothing came, but may"
+    inbox.put({"type": "score", "step": 1})
+    assert control.hear(5)
+    assert [one["step"] for one in control.scores()] == [1]
+    inbox.put(RuntimeError("refused"))
+    assert not control.hear(5)
+    inbox.put({"type": "cancel"})
+    assert control.hear(5)
+    assert not control.hear(5)

@@ -97,7 +97,7 @@ def counted_run(
         **{
             key: value
             for key, value in plain_spec["evaluation"].items()
-            if key not in ("stemming", "maxNewTokens")
+            if key not in ("stemming", "maxNewTokens", "sampling")
         },
         "kind": "teacherForced",
         "metrics": ["loss"],
@@ -185,6 +185,7 @@ def test_nothing_else_waits_for_the_device(
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype")
 def test_a_step_never_waits_on_a_gpu(
     conduct: Conduct, plain_spec: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -209,8 +209,34 @@ def test_teacher_forcing_generates_nothing(
     evaluation = plain_spec["evaluation"]
     evaluation.update(kind="teacherForced", metrics=["loss"])
     evaluation["best"] = {"metric": "loss", "direction": "min"}
-    for key in ("stemming", "maxNewTokens"):
+    for key in ("stemming", "maxNewTokens", "sampling"):
         del evaluation[key]
     run = conduct(plain_spec)
     assert run.of("predictions") == []
     assert len(run.of("evaluation")) == 2
+
+
+def test_drawn_answers_hang_on_the_seed_alone_and_leave_training_as_it_is(
+    conduct: Conduct, plain_spec: dict[str, Any]
+) -> None:
+    plain_spec["data"]["validation"] = plain_spec["data"]["train"]
+    plain_spec["method"]["dropout"] = 0.2
+    plain_spec["training"].update(maxSteps=4, epochs=9, batchSize=3)
+    sampling = {"temperature": 1.5, "topP": 0.95, "topK": 20}
+
+    def run(size: int, drawn: dict[str, Any] | None) -> Conducted:
+        plain = copy.deepcopy(plain_spec)
+        plain["evaluation"].update(
+            everySteps=2, batchSize=size, maxNewTokens=8, sampling=drawn
+        )
+        return conduct(plain)
+
+    def answers(run: Conducted) -> list[str]:
+        said = run.of("predictions")
+        return [item["prediction"] for event in said for item in event["items"]]
+
+    greedy, drawn, alone = run(4, None), run(4, sampling), run(1, sampling)
+    assert answers(drawn) == answers(alone) != answers(greedy)
+    # Drawing takes nothing from the generators that dropout draws from.
+    losses = [[one["loss"] for one in each.of("step")] for each in (greedy, drawn)]
+    assert losses[0] == losses[1]

@@ -484,8 +484,20 @@ def test_one_example_too_many_is_a_refusal(
     with pytest.raises(Refusal) as refused:
         conduct(plain_spec)
     assert refused.value.code == "OUT_OF_MEMORY"
-    assert "imageCrops" in refused.value.issues[0].path
-    assert refused.value.data["longest"] > 0
+    (problem,) = refused.value.issues
+    assert problem.path == "model.imageCrops"
+    assert "would fit" not in problem.remedy
+    # With room for the activations of half the longest row, half of it would fit.
+    monkeypatch.setattr(
+        "captune_worker.resolution._example_bytes", lambda *_, **__: 1000.0
+    )
+    monkeypatch.setattr("captune_worker.resolution._room", lambda *_: 500.0)
+    plain_spec["data"]["train"]["limit"] = 1
+    with pytest.raises(Refusal) as refused:
+        conduct(plain_spec)
+    half = refused.value.data["longest"] // 2
+    assert refused.value.data["fits"] == half
+    assert f"about {half}, which would fit" in refused.value.issues[0].remedy
 
 
 def limit_memory(
