@@ -16,6 +16,7 @@ import {
 	type FinetuneResult,
 	finetune,
 	type Prediction,
+	report,
 	resume,
 	type Spec,
 } from "../../sdk/index.js";
@@ -99,6 +100,8 @@ pythonTest(
 				readJsonLines(join(run.folder, "predictions", name)),
 				name,
 			);
+		const noReport = await report(evaluation.folder).catch((error) => error);
+		assert.is(noReport.code, "DATA_INVALID");
 		for (const again of [resume, evaluate])
 			assert.throws(
 				() => again(evaluation.folder),
