@@ -45,8 +45,8 @@ export interface EvaluateOptions extends FinetuneOptions {
  * same weights and rows.
  *
  * An evaluation has a folder of its own, like a run: `spec.json`, `evaluation.json` (which weights), `environment.json`,
- * `events.jsonl`, `worker.jsonl`, `predictions/`, `result.json`. The `output` of a spec is that of its run and not
- * looked at.
+ * `events.jsonl`, `worker.jsonl`, `predictions/`, `result.json`. `output` and `tracking` of a spec are those of
+ * its run and not looked at.
  *
  * @throws {SpecError} at once, listing everything that is wrong with the spec or the options.
  * @throws {InputError} at once: RUN_UNKNOWN for a folder that holds neither a run with weights nor weights,

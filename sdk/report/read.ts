@@ -19,7 +19,7 @@ export interface RunRecord {
 }
 
 /**
- * @throws {InputError} DATA_INVALID for a folder that holds no run.
+ * @throws {InputError} DATA_INVALID for a folder that holds no run, but an evaluation for example.
  */
 export function readRun(folder: string): RunRecord {
 	const spec = join(folder, runFiles.spec);
@@ -27,6 +27,11 @@ export function readRun(folder: string): RunRecord {
 		throw new InputError(
 			"DATA_INVALID",
 			`${folder} holds no run: it has no ${runFiles.spec}.`,
+		);
+	if (existsSync(join(folder, runFiles.evaluation)))
+		throw new InputError(
+			"DATA_INVALID",
+			`${folder} holds an evaluation, not a run: its scores are in ${runFiles.result}, its answers in ${runFiles.predictions}.`,
 		);
 	const events = readEvents(folder);
 	return {

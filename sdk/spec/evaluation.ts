@@ -51,12 +51,17 @@ export function resolveEvaluation(
 	known: KnownSpec,
 	options: ResolveOptions,
 ): ResolvedSpec {
-	const spec = resolve(written, evaluationSpecSchema, options, (own) => {
+	const complete = (own: Readonly<Fields>) => {
 		const draft = layOver(known, own);
 		chooseBest(draft["evaluation"], own["evaluation"]);
-		// The folder of a training run is not that of its evaluation.
+		// The folder of a training run is not that of its evaluation, nor are its trackers.
 		if (isSection(draft["output"])) draft["output"]["folder"] = null;
+		draft["tracking"] = [];
 		return draft;
+	};
+	const spec = resolve(written, evaluationSpecSchema, options, {
+		complete,
+		trains: false,
 	});
 	const { validation, test } = spec.data;
 	if (validation.kind === "none" && test.kind === "none")

@@ -29,9 +29,16 @@ export function resolveSpec(
 	return resolve(spec, specSchema, options);
 }
 
+/** What a spec is for. */
+export interface Purpose {
+	/** Lays a copy of what was written over what is known besides. */
+	readonly complete: (written: Readonly<Record<string, unknown>>) => object;
+	/** Is anything trained? */
+	readonly trains: boolean;
+}
+
 /**
- * A draft becomes a spec by a schema: what is missing is filled, what is wrong is told. `complete` lays a copy of what
- * was written over what is known besides.
+ * A draft becomes a spec by a schema: what is missing is filled, what is wrong is told.
  *
  * @throws {SpecError}
  */
@@ -39,8 +46,7 @@ export function resolve(
 	spec: unknown,
 	schema: JsonSchema,
 	{ metrics = [], cwd = process.cwd() }: ResolveOptions,
-	complete: (written: Readonly<Record<string, unknown>>) => object = (one) =>
-		one,
+	{ complete, trains }: Purpose = { complete: (one) => one, trains: true },
 ): ResolvedSpec {
 	const issues: Issue[] = [];
 	const written = copyPlain(spec, issues);
@@ -57,7 +63,9 @@ export function resolve(
 	const hub = draft.output?.hub;
 	if (typeof hub === "object" && hub !== null)
 		hub.form ??= draft.method?.kind === "full" ? "merged" : "adapter";
-	issues.push(...breaches(draft, { given, ownMetrics: metrics }, issues));
+	issues.push(
+		...breaches(draft, { given, ownMetrics: metrics, trains }, issues),
+	);
 	if (issues.length > 0) throw new SpecError(issues);
 	delete draft.$schema;
 	makeAbsolute(draft, cwd);

@@ -19,6 +19,8 @@ export interface RuleContext {
 	readonly given: ReadonlySet<string>;
 	/** Names of the metrics in `finetune(spec, { metrics })`. */
 	readonly ownMetrics: readonly string[];
+	/** Is anything trained? Otherwise the rules of training do not matter. */
+	readonly trains: boolean;
 }
 
 /** A rule looks only at the fields it names, so that it can be judged while others are still wrong. */
@@ -38,8 +40,10 @@ export function breaches(
 ): Issue[] {
 	const isSound = (field: string) =>
 		!issues.some(({ path }) => concerns(path, field));
+	const matters = (field: string) =>
+		context.trains || !field.startsWith("training");
 	return rules
-		.filter(({ reads }) => reads.every(isSound))
+		.filter(({ reads }) => reads.every(isSound) && reads.every(matters))
 		.flatMap(({ judge }) => judge(spec, context) ?? []);
 }
 

@@ -16,6 +16,7 @@ import {
 	type FinetuneResult,
 	finetune,
 	type Prediction,
+	report,
 	resume,
 	type Spec,
 } from "../../sdk/index.js";
@@ -28,6 +29,7 @@ import { pythonTest, testPython } from "../support/python.js";
 const options = testPython === undefined ? {} : { python: testPython };
 
 const spec: Spec = shortSpec({
+	model: { nameOrPath: "captune/airplanes-tiny", imageCrops: 1 },
 	// Adapters of the projector change what a picture is to the decoder.
 	method: { kind: "lora", targetModules: "language+projector" },
 	training: {
@@ -38,8 +40,8 @@ const spec: Spec = shortSpec({
 	},
 	evaluation: {
 		kind: "generate",
-		everySteps: 2,
-		maxNewTokens: 16,
+		everySteps: 4,
+		maxNewTokens: 12,
 		batchSize: 3,
 		shuffledImages: true,
 	},
@@ -64,10 +66,13 @@ pythonTest(
 		});
 		const result = await evaluation;
 		assert.not.equal(run.test?.tuned?.values, run.test?.base?.values);
-		const { base, constant, ...ofKept } = run.test ?? {};
-		assert.equal(result.test, { base: null, ...ofKept, constant: null });
-		assert.equal(result.validation?.tuned, run.validation?.tuned);
-		assert.equal(result.validation?.shuffled, run.validation?.shuffled);
+		for (const split of ["validation", "test"] as const) {
+			const { tuned, shuffled } = run[split] ?? {};
+			assert.ok(tuned && shuffled);
+			// What needs the base model or training answers is not there.
+			const others = { base: null, constant: null, difference: null };
+			assert.equal(result[split], { tuned, shuffled, ...others });
+		}
 		assert.is(result.specHash, run.specHash);
 		assert.is(result.weights, run.adapter);
 
@@ -95,6 +100,8 @@ pythonTest(
 				readJsonLines(join(run.folder, "predictions", name)),
 				name,
 			);
+		const noReport = await report(evaluation.folder).catch((error) => error);
+		assert.is(noReport.code, "DATA_INVALID");
 		for (const again of [resume, evaluate])
 			assert.throws(
 				() => again(evaluation.folder),
@@ -134,9 +141,10 @@ pythonTest(
 			data: { test: rows },
 			metrics: { brevity: (prediction) => 1 / (1 + prediction.length) },
 			spec: {
+				model: { imageCrops: 1 },
 				evaluation: {
 					metrics: ["brevity", "rouge1", "loss"],
-					maxNewTokens: 16,
+					maxNewTokens: 12,
 					batchSize: 1,
 				},
 			},
@@ -191,11 +199,18 @@ test("what cannot be evaluated is told at once", () => {
 	const empty = temporaryFolder();
 	const foreign = temporaryFolder();
 	writeFileSync(join(foreign, "adapter_config.json"), '{"peft_type": "IA3"}');
+	const nameless = temporaryFolder();
+	writeFileSync(join(nameless, "adapter_config.json"), '{"peft_type": "LORA"}');
 	const model = { nameOrPath: "captune/airplanes-tiny" };
 	const cases: readonly (readonly [() => unknown, string, RegExp])[] = [
 		[() => evaluate(join(empty, "gone")), "RUN_UNKNOWN", /does not exist/],
 		[() => evaluate(empty), "RUN_UNKNOWN", /neither a run nor weights/],
 		[() => evaluate(foreign), "MODEL_INVALID", /"IA3", not "LORA"/],
+		[
+			() => evaluate(nameless, { data: { test: [] } }),
+			"SPEC_INVALID",
+			/`model.nameOrPath` is missing/,
+		],
 		[() => evaluate({ model }), "SPEC_INVALID", /nothing to evaluate/],
 		[
 			() =>

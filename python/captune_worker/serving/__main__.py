@@ -9,6 +9,7 @@ import shutil
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -53,7 +54,9 @@ def main() -> int:
     return 0 if is_served else 1
 
 
-def _serve(desk: Desk, say, cache: Path, own_folder: Path) -> bool:
+def _serve(
+    desk: Desk, say: Callable[[Said], None], cache: Path, own_folder: Path
+) -> bool:
     # Imported here: torch takes seconds, and the SDK shall know by then that we live.
     from transformers.utils import logging as transformers_logging
 

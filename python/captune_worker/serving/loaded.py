@@ -26,7 +26,7 @@ class LoadedModel:
 
     model: TrainedModel
     processor: Any
-    preparer: Preparer
+    new_preparer: Callable[[], Preparer]
     longest: int
     """Tokens that it takes at once."""
     place: Place
@@ -36,6 +36,12 @@ class LoadedModel:
     @property
     def parameters(self) -> int:
         return sum(one.numel() for one in self.model.causal.parameters())
+
+    def open_pictures(self) -> Preparer:
+        """Prepares the pictures of one call; what a call leaves unused goes with it."""
+        preparer = self.new_preparer()
+        self.model.features = ImageFeatures(self.model.causal, preparer)
+        return preparer
 
     @contextmanager
     def using(self, adapter: str | None) -> Iterator[TrainedModel]:
@@ -84,13 +90,15 @@ def load(
         _demand_separable(peft, name, path)
     causal.eval()
     nowhere = PixelCache(own_folder / "pixels", processor.image_processor, 0)
-    preparer = Preparer(processor.image_processor, nowhere, pool, wanted.max_pixels)
+
+    def new_preparer() -> Preparer:
+        return Preparer(processor.image_processor, nowhere, pool, wanted.max_pixels)
+
+    features = ImageFeatures(causal, new_preparer())
     return LoadedModel(
-        model=TrainedModel(
-            causal, peft, None, processor, ImageFeatures(causal, preparer)
-        ),
+        model=TrainedModel(causal, peft, None, processor, features),
         processor=processor,
-        preparer=preparer,
+        new_preparer=new_preparer,
         longest=longest_row(settings),
         place=at,
         mixed=frozenset(

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from transformers import StoppingCriteriaList
 
 from ..errors import Canceled, Refusal, issue
 from ..events import EndError
 from ..examples import Example, by_regime, views_of
+from ..model import Answer
 from ..pixels import Pool
 from ..rows import BadRow
 from ..sampling import Sampling, drawing
@@ -85,13 +87,14 @@ def _answer(call: Generate, loaded: LoadedModel, desk: Desk, say: Say) -> None:
 
 
 def _generate(call: Generate, loaded: LoadedModel, desk: Desk, say: Say) -> None:
-    examples = encode(call.questions, loaded.processor, loaded.preparer, loaded.longest)
+    preparer = loaded.open_pictures()
+    examples = encode(call.questions, loaded.processor, preparer, loaded.longest)
     numbers = {id(example): number for number, example in enumerate(examples)}
 
     def tell_piece(index: int, text: str) -> None:
         say(Piece(request_id=call.request_id, index=index, text=text))
 
-    def tell_answer(index: int, rest: str, answer) -> None:
+    def tell_answer(index: int, rest: str, answer: Answer) -> None:
         say(
             Answered(
                 request_id=call.request_id,
@@ -119,7 +122,7 @@ def _generate(call: Generate, loaded: LoadedModel, desk: Desk, say: Say) -> None
                 batch,
                 call.max_new_tokens,
                 streamer=streamer,
-                stopping_criteria=[Until(lambda: desk.is_wanted)],
+                stopping_criteria=StoppingCriteriaList([Until(lambda: desk.is_wanted)]),
                 **drawing(_sampling(call), rows),
             )
             desk.check()

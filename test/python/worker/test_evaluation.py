@@ -150,7 +150,6 @@ def test_an_evaluation_has_a_checkpoint_and_carries_one_id(
 
 
 METHODS = {
-    "language": {},
     "projector": {"targetModules": "language+projector", "dropout": 0.1},
     "whole modules": {"modulesToSave": ["img_projection"], "rslora": True},
     "dora": {"dora": True},

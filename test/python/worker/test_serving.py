@@ -48,42 +48,40 @@ class Bytes:
         return Answer(text=text.strip(), tokens=len(ids), stopped=ends is not None)
 
 
-def test_pieces_and_rest_are_the_answer_whatever_the_bytes() -> None:
-    said = ["  é and 🛩 \n", "a  b", ""]
-    told: list[list[str]] = [[], [], []]
-    whole: dict[int, Answer] = {}
+def stream(rows: list[bytes]) -> tuple[list[list[str]], list[Answer]]:
+    """What is told of each row as a batch of these bytes comes, and its answer."""
+    pieces: list[list[str]] = [[] for _ in rows]
+    answers: dict[int, Answer] = {}
 
     def on_answer(row: int, rest: str, answer: Answer) -> None:
-        told[row].append(rest)
-        whole[row] = answer
+        pieces[row].append(rest)
+        answers[row] = answer
 
     streamer = PieceStreamer(
-        Bytes(), 3, lambda row, text: told[row].append(text), on_answer
+        Bytes(), len(rows), lambda row, text: pieces[row].append(text), on_answer
     )
-    streamer.put(torch.zeros(3, 5))  # the prompts
-    rows = [[*text.encode(), 0] for text in said]
-    rows[1].pop()  # cut off
+    streamer.put(torch.zeros(len(rows), 5))  # the prompts
     for step in range(max(map(len, rows))):
+        # Rows that have ended go on with padding.
         tokens = [row[step] if step < len(row) else 0 for row in rows]
-        if step == len(rows[1]):
-            streamer.close()
-            break
         streamer.put(torch.tensor(tokens))
-    assert "".join(told[1]) == whole[1].text == "a  b"
-    assert not whole[1].stopped
-    assert (whole[2].text, whole[2].stopped) == ("", True)
+    streamer.end()
+    streamer.close()
+    return pieces, [answers[row] for row in range(len(rows))]
 
-    # The first row goes on alone.
-    told[0].clear()
-    streamer = PieceStreamer(
-        Bytes(), 1, lambda row, text: told[row].append(text), on_answer
-    )
-    streamer.put(torch.zeros(1, 5))
-    for token in rows[0]:
-        streamer.put(torch.tensor([token]))
-    assert "".join(told[0]) == whole[0].text == "é and 🛩"
-    assert "\ufffd" not in "".join(told[0])
-    assert len(told[0]) > 3
+
+def test_pieces_and_rest_are_the_answer_whatever_the_bytes() -> None:
+    texts = ["  é and 🛩 \n", "a  b", "", "cut off "]
+    rows = [text.encode() + b"\0" for text in texts[:3]]
+    rows.append((texts[3] * 9).encode()[: max(map(len, rows))])
+    pieces, answers = stream(rows)
+    assert ["".join(one) for one in pieces] == [one.text for one in answers]
+    assert [one.text for one in answers[:3]] == ["é and 🛩", "a  b", ""]
+    assert [one.stopped for one in answers] == [True, True, True, False]
+    assert [one.tokens for one in answers] == [len(row) for row in rows]
+    # Word by word, and never half a character.
+    assert len(pieces[0]) > 3
+    assert not any("\ufffd" in piece for one in pieces for piece in one)
 
 
 def test_a_batch_ends_when_nobody_wants_it() -> None:
@@ -234,7 +232,7 @@ def logits(loaded: LoadedModel, adapter: str | None, rows: Path) -> torch.Tensor
     (example,) = encode(
         [Question(messages=[asked])],
         loaded.processor,
-        loaded.preparer,
+        loaded.open_pictures(),
         loaded.longest,
     )
     with loaded.using(adapter) as model:
