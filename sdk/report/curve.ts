@@ -95,7 +95,7 @@ function markBest({ step, value }: Best) {
 				text: "best",
 				color: orange,
 				align: "center" as const,
-				dy: -7,
+				dy: -12,
 			},
 			encoding: { y },
 		},
