@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from captune_worker.control import Control
+from captune_worker.control import Control, Train
 from captune_worker.journal import Journal
 from captune_worker.phi3_v.image_processing import Phi3VImageProcessor
 from captune_worker.pictures import Picture, read_image
@@ -115,7 +115,8 @@ def train(source: dict[str, Any], folder: Path) -> dict[str, float]:
     started = time.time()
     journal = Journal(folder / "worker.jsonl")
     report = Report("bench", 1, journal, lambda: None)
-    conduct(parse(plain), folder, folder / "cache", report, Control(queue.Queue()))
+    control, task = Control(queue.Queue()), Train(scored=None)
+    conduct(parse(plain), folder, folder / "cache", report, control, task)
     done.set()
     watcher.join()
     events = [json.loads(one) for one in (folder / "worker.jsonl").open()]

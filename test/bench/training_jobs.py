@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from captune_worker.control import Control
+from captune_worker.control import Control, Train
 from captune_worker.journal import Journal
 from captune_worker.report import Report
 from captune_worker.session import conduct
@@ -178,7 +178,8 @@ def captune(task: dict[str, Any]) -> dict[str, float]:
         report = Report("bench", 1, journal, lambda: None)
         control = Control(queue.Queue())
         started = time.time()
-        conduct(parse(plain), folder, folder / "cache", report, control)
+        begin = Train(scored=None)
+        conduct(parse(plain), folder, folder / "cache", report, control, begin)
         seconds = time.time() - started
         lines = (folder / "worker.jsonl").read_text().splitlines()
     events = [json.loads(line) for line in lines]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from captune_worker import events, session, spec
-from captune_worker.control import Control
+from captune_worker.control import Control, Train
 from captune_worker.journal import Journal
 from captune_worker.report import Report
 from captune_worker.tracking import Tracking
@@ -80,7 +80,9 @@ def attempt(
     try:
         with tracking.of(parsed, plain):
             cache = folder.parent / "cache"
-            session.conduct(parsed, folder, cache, report, control, scored)
+            session.conduct(
+                parsed, folder, cache, report, control, Train(scored=scored)
+            )
     except PowerCut:
         pass
     finally:
