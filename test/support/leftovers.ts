@@ -16,7 +16,7 @@ import { setTimeout as delay } from "node:timers/promises";
 /** Time for a process to end by itself after the one that it worked for. */
 const patienceMs = 5_000;
 /** Caches that their owners never empty. */
-const caches = /^(tsx-|node-compile-cache|v8-compile-cache)/;
+const caches = /^(tsx-|node-compile-cache|torchinductor_)/;
 
 export class Surroundings {
 	/** What the tests get as `TMPDIR`. */
