@@ -54,7 +54,7 @@ def main() -> int:
         told = end_error(refusal, report.stage_name)
         print(msgspec.json.encode(told).decode(), file=sys.stderr)
         code, last_words = EXIT_UNWRITABLE, 0.0
-    link.finish(last_words)
+    link.finish(last_words, lambda: control.is_abandoned)
     journal.close()
     if tracking.hangs:
         # Its library would wait for it at the interpreter's exit.

@@ -85,6 +85,11 @@ class Control:
         self._stop.set()
 
     @property
+    def is_abandoned(self) -> bool:
+        """Is the SDK gone?"""
+        return self._abandoned.is_set()
+
+    @property
     def stopping(self) -> bool:
         """Has a stop been asked for?"""
         self._drain()
