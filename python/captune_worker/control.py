@@ -1,7 +1,6 @@
 """What the outside wants of training code, asked for at its boundaries."""
 
 import queue
-import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,8 +63,10 @@ class Control:
 
     def __init__(self, inbox: "queue.Queue[Any]") -> None:
         self._inbox = inbox
-        self._stop = threading.Event()
-        self._abandoned = threading.Event()
+        # Plain flags: signals come in the middle of one another, where the lock of an
+        # event may be held by the very thread that would wait for it.
+        self._is_stopped = False
+        self._is_abandoned = False
         self._canceled = False
         self._start: Start | None = None
         self._decisions: dict[int, Decision] = {}
@@ -77,23 +78,23 @@ class Control:
 
     def request_stop(self) -> None:
         """Ends training after the step in hand (from a signal or a thread)."""
-        self._stop.set()
+        self._is_stopped = True
 
     def abandon(self) -> None:
         """The SDK is gone: end after the step in hand and wait for nothing."""
-        self._abandoned.set()
-        self._stop.set()
+        self._is_abandoned = True
+        self._is_stopped = True
 
     @property
     def is_abandoned(self) -> bool:
         """Is the SDK gone?"""
-        return self._abandoned.is_set()
+        return self._is_abandoned
 
     @property
     def stopping(self) -> bool:
         """Has a stop been asked for?"""
         self._drain()
-        return self._stop.is_set()
+        return self._is_stopped
 
     def wait_for_start(self) -> Start:
         """What to do.
@@ -119,7 +120,7 @@ class Control:
         self._drain()
         if self._canceled:
             raise Canceled
-        if self._abandoned.is_set():
+        if self._is_abandoned:
             raise Abandoned
 
     def at_boundary(self) -> Wishes:
@@ -132,7 +133,7 @@ class Control:
         if self._canceled:
             raise Canceled
         wishes = Wishes(
-            stop=self._stop.is_set(), prune=self._prune, statistics=self._statistics
+            stop=self._is_stopped, prune=self._prune, statistics=self._statistics
         )
         self._prune, self._statistics = [], []
         return wishes
@@ -162,7 +163,7 @@ class Control:
 
     def hear(self, seconds: float) -> bool:
         """Takes a message if one comes so soon; False when nobody sends any more."""
-        if self._canceled or self._abandoned.is_set():
+        if self._canceled or self._is_abandoned:
             return False
         try:
             message = self._next(timeout=seconds)
@@ -193,7 +194,7 @@ class Control:
             case "start":
                 self._start = Start(spec=message["spec"], task=_task(message["task"]))
             case "stop":
-                self._stop.set()
+                self._is_stopped = True
             case "cancel":
                 self._canceled = True
             case "decision":
