@@ -5,7 +5,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { finetune, resume } from "../../sdk/index.js";
 import { shortSpec } from "../support/airplanes.js";
-import { type Disk, openDisk } from "../support/disks.js";
+import { type Disk, diskTest, openDisk } from "../support/disks.js";
 import { failureOf, untilGone, workerOf } from "../support/endings.js";
 import { linesOf } from "../support/events.js";
 import { temporaryFolder } from "../support/folders.js";
@@ -50,11 +50,10 @@ async function runOut(disk: Disk, left: number) {
 	return { error, folder };
 }
 
-pythonTest(
+diskTest(
 	"a disk that is full while a checkpoint is saved keeps the one before, and tells the bytes",
 	async () => {
 		const disk = openDisk(64 * 2 ** 20);
-		if (disk === undefined) return;
 		const { error } = await runOut(disk, 128 * 1024);
 		assert.match(error.message, "No space left on device");
 		assert.is(error.issues[0]?.path, "output.folder");
@@ -64,11 +63,10 @@ pythonTest(
 	},
 );
 
-pythonTest(
+diskTest(
 	"a disk without room for another line ends the run by name, and its logs stay whole",
 	async () => {
 		const disk = openDisk(64 * 2 ** 20);
-		if (disk === undefined) return;
 		const { folder } = await runOut(disk, 0);
 		for (const name of ["events.jsonl", "worker.jsonl"] as const)
 			assert.ok(linesOf(folder, name).length > 0, "every line is JSON");
@@ -76,11 +74,10 @@ pythonTest(
 	},
 );
 
-pythonTest(
+diskTest(
 	"a disk that is read-only is told before anything begins",
 	async () => {
 		const disk = openDisk(2 ** 20, ",ro");
-		if (disk === undefined) return;
 		const run = puppetRun({}, { folder: join(disk.folder, "run") });
 		const error = await failureOf(run, "OUTPUT_UNWRITABLE");
 		assert.is(error.issues[0]?.path, "output.folder");

@@ -3,7 +3,9 @@
 import { statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execaSync } from "execa";
+import { test } from "uvu";
 import { temporaryFolder } from "./folders.js";
+import { pythonTest } from "./python.js";
 
 export interface Disk {
 	readonly folder: string;
@@ -12,20 +14,33 @@ export interface Disk {
 	close(): void;
 }
 
-/** A tmpfs of so many bytes; undefined, with the reason printed, where none can be mounted. */
-export function openDisk(bytes: number, options = ""): Disk | undefined {
+const mounting = (bytes: number, folder: string, options = "") => [
+	...["-t", "tmpfs", "-o", `size=${bytes}${options}`, "tmpfs", folder],
+];
+
+/** A test that mounts disks, or a skip whose reason is printed once per file. */
+export const diskTest: typeof test | typeof test.skip = canMount()
+	? pythonTest
+	: test.skip;
+
+function canMount(): boolean {
 	const folder = temporaryFolder();
-	const { failed, stderr } = execaSync(
+	const { failed, shortMessage } = execaSync(
 		"mount",
-		["-t", "tmpfs", "-o", `size=${bytes}${options}`, "tmpfs", folder],
-		{ reject: false },
+		mounting(2 ** 20, folder),
+		{
+			reject: false,
+		},
 	);
-	if (failed) {
-		console.log(
-			`skipped: no disk can be mounted here: ${stderr || "no mount"}`,
-		);
-		return undefined;
-	}
+	if (failed) console.log(`skipped: no disk can be mounted: ${shortMessage}`);
+	else execaSync("umount", [folder]);
+	return !failed;
+}
+
+/** A tmpfs of so many bytes. */
+export function openDisk(bytes: number, options = ""): Disk {
+	const folder = temporaryFolder();
+	execaSync("mount", mounting(bytes, folder, options));
 	const close = () => {
 		execaSync("umount", ["--lazy", folder], { reject: false });
 	};
