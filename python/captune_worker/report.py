@@ -75,9 +75,9 @@ class Report:
         self.moved_at = time.monotonic()
         if isinstance(said, events.Stage) and said.state != "completed":
             self.stage_name = said.stage
-        elif isinstance(said, events.Step):
-            self.steps = said.step
-        elif isinstance(said, events.Checkpoint) and said.state == "loaded":
+        elif isinstance(said, events.Step) or (
+            isinstance(said, events.Checkpoint) and said.state == "loaded"
+        ):
             self.steps = said.step
         self._journal.append(said, durable)
         self._notify()
