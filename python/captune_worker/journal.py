@@ -7,7 +7,9 @@ numbers its own events.
 
 import os
 import threading
+from array import array
 from collections import deque
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -32,7 +34,8 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        self._offsets: list[int] = [_cut_torn_line(self._fd)]
+        # Eight bytes an event, where a list of numbers takes forty.
+        self._offsets = array("q", [_cut_torn_line(self._fd)])
         self._recent: deque[bytes] = deque(maxlen=RECENT_EVENTS)
         self._lock = threading.Lock()
 
@@ -57,7 +60,7 @@ class Journal:
             last = min(self.last, first + count - 1)
             oldest = self.last - len(self._recent) + 1
             if first >= oldest:
-                return [self._recent[seq - oldest] for seq in range(first, last + 1)]
+                return list(islice(self._recent, first - oldest, last + 1 - oldest))
             start, stop = self._offsets[first - 1], self._offsets[last]
         with self._path.open("rb") as file:
             file.seek(start)

@@ -1,4 +1,4 @@
-"""What travels: a kind, a MessagePack map, and for events one MessagePack map each.
+"""What travels: a kind, a MessagePack map, and for events one MessagePack array of maps.
 
 The twin of ``sdk/link/frames.ts``; ``test/fixtures/frames.json`` holds both to the
 same bytes. Keys are camelCase on the wire and snake_case here: this module and the
@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Version of frames, handshake and order."""
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
@@ -97,9 +97,18 @@ _encoder = msgspec.msgpack.Encoder()
 encode_event = _encoder.encode
 
 
-def encode(kind: str, body: Frame, payloads: Sequence[bytes] = ()) -> list[bytes]:
+def encode(kind: str, body: Frame) -> list[bytes]:
     """The parts of one ZeroMQ message."""
-    return [kind.encode(), _encoder.encode(body), *payloads]
+    return [kind.encode(), _encoder.encode(body)]
+
+
+def encode_batch(first: int, events: Sequence[bytes]) -> list[bytes]:
+    """A message of events, numbered from ``first``; each as ``encode_event`` gives it.
+
+    They share one part: ZeroMQ encrypts and hands over every part by itself.
+    """
+    batch = _encoder.encode([msgspec.Raw(event) for event in events])
+    return [*encode("events", Events(first=first)), batch]
 
 
 def decode(parts: list[bytes]) -> Frame:

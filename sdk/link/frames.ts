@@ -1,9 +1,9 @@
-// What travels: a kind, a MessagePack map, and for events one MessagePack map each. The twin of
+// What travels: a kind, a MessagePack map, and for events one MessagePack array of maps. The twin of
 // python/captune_worker/wire.py; test/fixtures/frames.json holds both to the same bytes.
 import { decode, encode } from "@msgpack/msgpack";
 
 /** Version of frames, handshake and order; a worker that speaks another is refused by name. */
-export const PROTOCOL = 1;
+export const PROTOCOL = 2;
 
 /** Largest message either side accepts, in bytes; a peer that sends more is cut off by ZeroMQ. */
 export const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
@@ -72,7 +72,7 @@ export function encodeFrame(frame: SdkFrame): Uint8Array[] {
  * @throws {FrameError} for anything but the three kinds of frame with exactly their fields.
  */
 export function decodeFrame(parts: readonly Uint8Array[]): WorkerFrame {
-	const [kindPart, bodyPart, ...payloads] = parts;
+	const [kindPart, bodyPart, ...others] = parts;
 	if (kindPart === undefined || bodyPart === undefined)
 		throw new FrameError(`A frame needs two parts, not ${parts.length}.`);
 	const kind = new TextDecoder().decode(kindPart.subarray(0, 16));
@@ -102,11 +102,19 @@ export function decodeFrame(parts: readonly Uint8Array[]): WorkerFrame {
 			return {
 				kind,
 				first: integerAt(body, "first"),
-				events: payloads.map(decodePart),
+				events: decodeBatch(others),
 			};
 		default:
 			throw new FrameError(`No frame is called ${JSON.stringify(kind)}.`);
 	}
+}
+
+function decodeBatch(parts: readonly Uint8Array[]): readonly unknown[] {
+	const [part] = parts;
+	const events = part && parts.length === 1 ? decodePart(part) : undefined;
+	if (!Array.isArray(events))
+		throw new FrameError("Events need a third part, an array.");
+	return events;
 }
 
 /** Views of a received buffer keep all of it alive, and extension types are code in disguise: neither gets in. */
