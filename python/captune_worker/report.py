@@ -40,7 +40,7 @@ class Report:
         self.moved_at = time.monotonic()
         """When the loop last said anything."""
         self.steps = 0
-        """Optimizer steps reported."""
+        """Optimizer steps of the run, those of earlier attempts included."""
         self._listeners: list[Callable[[events.Event], None]] = []
 
     stage = _sender(events.Stage)
@@ -76,6 +76,8 @@ class Report:
         if isinstance(said, events.Stage) and said.state != "completed":
             self.stage_name = said.stage
         elif isinstance(said, events.Step):
+            self.steps = said.step
+        elif isinstance(said, events.Checkpoint) and said.state == "loaded":
             self.steps = said.step
         self._journal.append(said, durable)
         self._notify()

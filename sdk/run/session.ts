@@ -301,7 +301,7 @@ export class Session<Result> {
 
 	#takeEvents(events: readonly unknown[], folder: RunFolder): void {
 		const last = events.at(-1);
-		const held = this.#options.task === undefined && isCompletion(last);
+		const held = this.#options.task === undefined && isGoodEnd(last);
 		for (const event of this.#journal?.relay(
 			held ? events.slice(0, -1) : events,
 		) ?? [])
@@ -311,7 +311,7 @@ export class Session<Result> {
 		void this.#worker?.end(this.#options.graceMs);
 	}
 
-	/** What is left to do of a run that has done all its steps, before its end is told. */
+	/** What is left to do of a run that has ended well, before its end is told. */
 	async #handOver(
 		folder: RunFolder,
 		trained: EndEvent,
@@ -321,15 +321,16 @@ export class Session<Result> {
 			return { end: trained, delivered: nothing };
 		const { output } = this.#options.spec;
 		const end = this.#keepBest(folder, this.#lastWords);
-		const delivered = isDelivered(output)
-			? await this.#unlessCanceled(
-					deliver(folder.path, end.keptStep, output, {
-						python: this.#python,
-						signal: this.#cancel.signal,
-						say: (event) => this.#journal?.say(event),
-					}),
-				)
-			: nothing;
+		const delivered =
+			end.status === "completed" && isDelivered(output)
+				? await this.#unlessCanceled(
+						deliver(folder.path, end.keptStep, output, {
+							python: this.#python,
+							signal: this.#cancel.signal,
+							say: (event) => this.#journal?.say(event),
+						}),
+					)
+				: nothing;
 		this.#lastWords = undefined;
 		this.#journal?.relay([end]);
 		return { end, delivered };
@@ -439,6 +440,8 @@ export class Session<Result> {
 	}
 }
 
-/** Is it the end of a run that has done all its steps? */
-const isCompletion = (event: unknown): event is EndEvent =>
-	isEvent(event) && event.type === "end" && event.status === "completed";
+/** Is it the end of a run that has done its steps, or was stopped? */
+const isGoodEnd = (event: unknown): event is EndEvent =>
+	isEvent(event) &&
+	event.type === "end" &&
+	(event.status === "completed" || event.status === "stopped");
