@@ -41,6 +41,8 @@ class Report:
         """When the loop last said anything."""
         self.steps = 0
         """Optimizer steps of the run, those of earlier attempts included."""
+        self.longest_ms = 0.0
+        """The longest that one call has kept training."""
         self._listeners: list[Callable[[events.Event], None]] = []
 
     stage = _sender(events.Stage)
@@ -75,11 +77,13 @@ class Report:
         self.moved_at = time.monotonic()
         if isinstance(said, events.Stage) and said.state != "completed":
             self.stage_name = said.stage
-        elif isinstance(said, events.Step):
-            self.steps = said.step
-        elif isinstance(said, events.Checkpoint) and said.state == "loaded":
+        elif isinstance(said, events.Step) or (
+            isinstance(said, events.Checkpoint) and said.state == "loaded"
+        ):
             self.steps = said.step
         self._journal.append(said, durable)
         self._notify()
         for listener in self._listeners:
             listener(said)
+        took_ms = (time.monotonic() - self.moved_at) * 1000
+        self.longest_ms = max(self.longest_ms, took_ms)
