@@ -150,14 +150,16 @@ class Link:
 
     def _receive(self, dealer: zmq.Socket) -> None:
         while dealer.poll(0):
-            match wire.decode(dealer.recv_multipart()):
+            match self._decode(dealer.recv_multipart()):
                 case wire.Welcome():
                     self._welcome = True
                 case wire.Refuse(reason=reason):
                     raise Refused(reason)
                 case wire.Ack(received=received, again=again):
-                    self._acknowledged = max(self._acknowledged, received)
-                    if again:
+                    # More than there is: nobody can have stored that.
+                    stored = min(received, self._journal.last)
+                    self._acknowledged = max(self._acknowledged, stored)
+                    if again or self._sent < self._acknowledged:
                         self._sent = self._acknowledged
                 case wire.Control(seq=seq, message=message):
                     # Numbers below are doubles; above, one was lost and comes again.
@@ -165,6 +167,14 @@ class Link:
                         self._received = seq
                         self.inbox.put(message)
                         self._beat(dealer)
+
+    def _decode(self, parts: list[bytes]) -> wire.Frame | None:
+        """A frame that is none goes to whoever trains; the link lives to tell of it."""
+        try:
+            return wire.decode(parts)
+        except wire.FrameError as error:
+            self.inbox.put(error)
+            return None
 
     def _has_cargo(self) -> bool:
         """Is there an event to send, and room for it?"""

@@ -16,6 +16,9 @@ PROTOCOL = 2
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """Largest message either side accepts; ZeroMQ cuts off a peer that sends more."""
 
+MAX_DEPTH = 100
+"""How deep lists and maps may lie in one another."""
+
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The body of a frame."""
@@ -122,7 +125,32 @@ def decode(parts: list[bytes]) -> Frame:
         frame = msgspec.msgpack.decode(body, type=_to_worker[kind.decode()])
         if isinstance(frame, Control):
             (message,) = rest
-            return Control(seq=frame.seq, message=msgspec.msgpack.decode(message))
+            return Control(seq=frame.seq, message=_plain(message))
+        if rest:
+            raise FrameError(f"{kind.decode()} has {len(parts)} parts, not 2")
         return frame
-    except (KeyError, ValueError, msgspec.MsgspecError) as error:
+    except FrameError:
+        raise
+    except (KeyError, ValueError, RecursionError) as error:
         raise FrameError(f"not a frame of protocol {PROTOCOL}: {error}") from error
+
+
+def _plain(part: bytes) -> Any:
+    """What is in a part: nothing but what JSON knows, and not endlessly deep."""
+    value = msgspec.msgpack.decode(part)
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        inner: list[Any] = []
+        for one in level:
+            if isinstance(one, list):
+                inner += one
+            elif isinstance(one, dict):
+                if not all(isinstance(key, str) for key in one):
+                    raise FrameError("a key is no string")
+                inner += one.values()
+            elif not isinstance(one, str | int | float | None):
+                raise FrameError(f"{type(one).__name__} is no plain data")
+        if not inner:
+            return value
+        level = inner
+    raise FrameError(f"it is deeper than {MAX_DEPTH}")

@@ -12,6 +12,13 @@ export function ownMegabytes(): number {
 	return process.memoryUsage().rss / 2 ** 20;
 }
 
+/** Megabytes that this process still refers to; what is resident comes and goes with the garbage collector. */
+export function heldMegabytes(): number {
+	collect();
+	const { heapUsed, external } = process.memoryUsage();
+	return (heapUsed + external) / 2 ** 20;
+}
+
 /** Resident megabytes of another process. */
 export function megabytesOf(pid: number): number {
 	const kilobytes = execFileSync("ps", ["-o", "rss=", "-p", String(pid)]);
