@@ -15,7 +15,7 @@ from .life import end_with_parent, obey_signals
 from .link import Link
 from .report import Report
 from .tracking import Tracking
-from .wire import Bootstrap
+from .wire import Bootstrap, FrameError
 
 LAST_WORDS_SECONDS = 10.0
 
@@ -75,6 +75,11 @@ def run(
             message=refusal.message,
             issues=refusal.issues,
             data=refusal.data,
+        )
+        report.end(status="failed", steps=report.steps, error=error)
+    except FrameError as problem:
+        error = EndError(
+            code="PROTOCOL_ERROR", message=f"The SDK sent what is no message: {problem}"
         )
         report.end(status="failed", steps=report.steps, error=error)
     except Exception as problem:  # noqa: BLE001 - whatever it is, the SDK must learn it

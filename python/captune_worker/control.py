@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import Abandoned, Canceled
+from .wire import FrameError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +180,13 @@ class Control:
         return message
 
     def _take(self, message: dict[str, Any]) -> None:
+        try:
+            self._obey(message)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise FrameError(f"not a control message: {reason}") from error
+
+    def _obey(self, message: dict[str, Any]) -> None:
         match message["type"]:
             case "start":
                 self._start = Start(spec=message["spec"], task=_task(message["task"]))
@@ -197,6 +205,8 @@ class Control:
                 self._scores.append(message)
             case "tensorStatistics":
                 self._statistics.append((message["requestId"], message["pattern"]))
+            case unknown:
+                raise FrameError(f"no control message is called {unknown!r}")
 
 
 def _task(task: dict[str, Any]) -> Train | Evaluate:

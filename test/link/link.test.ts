@@ -195,7 +195,7 @@ pythonTest(
 	"a worker of another run, or of another protocol, is refused by name",
 	async () => {
 		const cases = [
-			[{ protocol: 99 }, /protocol 99.*speaks 1/],
+			[{ protocol: 99 }, /protocol 99.*speaks 2/],
 			[{}, /belongs to run other/],
 		] as const;
 		for (const [plan, message] of cases) {

@@ -24,6 +24,7 @@ export interface Plan {
 	readonly printLine?: string;
 	readonly printVariables?: readonly string[];
 	readonly foreignEvent?: boolean;
+	readonly tellCost?: boolean;
 	readonly load?: number;
 }
 
