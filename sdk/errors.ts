@@ -46,6 +46,7 @@ export type ErrorCode =
 	| "HUB_PUSH_FAILED"
 	| "METRIC_FAILED"
 	| "WORKER_START_TIMEOUT"
+	| "WORKER_STALLED"
 	| "WORKER_CRASHED"
 	| "WORKER_FAILED"
 	| "INCOMPATIBLE_PROTOCOL"
@@ -123,6 +124,14 @@ export class CanceledError extends CaptuneError {
 			...(runId === undefined ? {} : { runId }),
 		});
 	}
+}
+
+/** What a failed write is: no room, by the disk, a quota or a limit on files, or anything else. */
+export function diskCode(error: unknown): "DISK_FULL" | "OUTPUT_UNWRITABLE" {
+	const { code = "" } = error as NodeJS.ErrnoException;
+	return ["ENOSPC", "EDQUOT", "EFBIG"].includes(code)
+		? "DISK_FULL"
+		: "OUTPUT_UNWRITABLE";
 }
 
 /** A headline and one line per issue. */

@@ -73,6 +73,8 @@ class Control:
         self._prune: list[int] = []
         self._statistics: list[tuple[str, str]] = []
         self._scores: list[dict[str, Any]] = []
+        self.waited_at = time.monotonic()
+        """Until when training last waited for the outside: no fault of its own."""
 
     def request_stop(self) -> None:
         """Ends training after the step in hand (from a signal or a thread)."""
@@ -175,6 +177,9 @@ class Control:
             message = self._inbox.get(block=timeout is not None, timeout=timeout)
         except queue.Empty:
             return None
+        finally:
+            if timeout is not None:
+                self.waited_at = time.monotonic()
         if isinstance(message, Exception):
             raise message
         return message

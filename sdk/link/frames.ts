@@ -61,7 +61,18 @@ export type SdkFrame =
 
 /** A frame that does not follow the protocol. */
 export class FrameError extends Error {
-	override readonly name = "FrameError";
+	override readonly name: string = "FrameError";
+}
+
+/** The worker follows another version of the protocol. */
+export class VersionError extends FrameError {
+	override readonly name = "VersionError";
+	readonly found: number;
+
+	constructor(found: number) {
+		super(`The worker speaks protocol ${found}, this SDK speaks ${PROTOCOL}.`);
+		this.found = found;
+	}
 }
 
 export function encodeFrame(frame: SdkFrame): Uint8Array[] {

@@ -10,6 +10,7 @@ import {
 	MAX_MESSAGE_BYTES,
 	PROTOCOL,
 	type SdkFrame,
+	VersionError,
 	type WorkerFrame,
 } from "./frames.js";
 import { makeKeys, openGate, type RunKeys } from "./gate.js";
@@ -153,10 +154,10 @@ export class Link {
 	}
 
 	#greet(hello: Hello): void {
-		const reason = this.#objection(hello);
-		if (reason !== undefined) {
-			this.#post({ kind: "refuse", body: { reason } });
-			throw new FrameError(reason);
+		const objection = this.#objection(hello);
+		if (objection !== undefined) {
+			this.#post({ kind: "refuse", body: { reason: objection.message } });
+			throw objection;
 		}
 		this.#post({ kind: "welcome", body: { protocol: PROTOCOL } });
 		if (this.#greeted) return;
@@ -165,12 +166,13 @@ export class Link {
 		this.#sendControls(0);
 	}
 
-	#objection(hello: Hello): string | undefined {
+	#objection(hello: Hello): FrameError | undefined {
 		const { runId, attempt } = this.#identity;
-		if (hello.protocol !== PROTOCOL)
-			return `The worker speaks protocol ${hello.protocol}, this SDK speaks ${PROTOCOL}.`;
+		if (hello.protocol !== PROTOCOL) return new VersionError(hello.protocol);
 		if (hello.runId !== runId || hello.attempt !== attempt)
-			return `The worker belongs to run ${hello.runId}, attempt ${hello.attempt}, not to run ${runId}, attempt ${attempt}.`;
+			return new FrameError(
+				`The worker belongs to run ${hello.runId}, attempt ${hello.attempt}, not to run ${runId}, attempt ${attempt}.`,
+			);
 		return undefined;
 	}
 
