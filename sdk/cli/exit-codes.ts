@@ -39,8 +39,8 @@ export const exitCodes: readonly ExitCode[] = [
 	{
 		code: 66,
 		name: "no input",
-		meaning: "A spec file or a run folder is not there.",
-		errors: ["SPEC_NOT_FOUND", "RUN_UNKNOWN"],
+		meaning: "A spec file, a run folder or data is not there.",
+		errors: ["SPEC_NOT_FOUND", "RUN_UNKNOWN", "DATA_NOT_FOUND"],
 	},
 	{
 		code: 69,
