@@ -39,8 +39,8 @@ export async function firstAttempt(
 		},
 		signal,
 	);
-	// Told before the decision on the step, so that the worker hears it before it goes on.
-	run.on("step", () => void run.stop().catch(() => {}));
+	// Told once the session knows of the step, and before the decision on it, so that the worker makes no other.
+	run.on("step", () => queueMicrotask(() => run.stop().catch(() => {})));
 	return attemptOf(run);
 }
 

@@ -48,6 +48,8 @@ export interface Finding<Value = void> {
 	readonly skipped?: boolean;
 }
 
+type Look<Value> = () => Finding<Value> | Promise<Finding<Value>>;
+
 /** Carries out checks, and takes down what comes of each. */
 export class Checklist {
 	readonly #checks: SmokeCheck[] = [];
@@ -58,27 +60,31 @@ export class Checklist {
 	}
 
 	/**
+	 * Gives what was found.
+	 *
 	 * @throws {CheckFailed} where the check has failed; whatever is no error of captune's, and a `CanceledError`, pass
 	 * through.
 	 */
-	async check<Value>(
-		name: SmokeCheckName,
-		look: () => Finding<Value> | Promise<Finding<Value>>,
-	): Promise<Value> {
-		const start = performance.now();
-		const seconds = () => (performance.now() - start) / 1000;
-		try {
-			const { detail, value, skipped = false } = await look();
-			const status = skipped ? "skipped" : "passed";
-			this.#add({ name, status, seconds: seconds(), detail });
-			return value;
-		} catch (error) {
-			if (!CaptuneError.isInstance(error) || error.code === "CANCELED")
-				throw error;
-			const detail = error.message;
-			this.#add({ name, status: "failed", seconds: seconds(), detail, error });
-			throw new CheckFailed(name);
+	async check<Value>(name: SmokeCheckName, look: Look<Value>): Promise<Value> {
+		const { check, found } = await timed(name, look);
+		this.#add(check);
+		if (found === undefined) throw new CheckFailed(name);
+		return found.value;
+	}
+
+	/** The same for checks that are carried out side by side; all have ended when it returns or throws. */
+	async checkTogether(
+		looks: readonly (readonly [SmokeCheckName, Look<unknown>])[],
+	): Promise<void> {
+		const outcomes = await Promise.allSettled(
+			looks.map(([name, look]) => timed(name, look)),
+		);
+		for (const outcome of outcomes) {
+			if (outcome.status === "rejected") throw outcome.reason;
+			this.#add(outcome.value.check);
 		}
+		const failed = this.#checks.find(({ status }) => status === "failed");
+		if (failed !== undefined) throw new CheckFailed(failed.name);
 	}
 
 	/** All checks; those that were not come to are skipped. */
@@ -102,3 +108,25 @@ export class Checklist {
 
 /** Ends the checks; the list holds what it was. */
 export class CheckFailed extends Error {}
+
+/** A check that is over; without `found` it has failed. */
+async function timed<Value>(
+	name: SmokeCheckName,
+	look: Look<Value>,
+): Promise<{ readonly check: SmokeCheck; readonly found?: Finding<Value> }> {
+	const start = performance.now();
+	const seconds = () => (performance.now() - start) / 1000;
+	try {
+		const found = await look();
+		const { detail, skipped = false } = found;
+		const status = skipped ? "skipped" : "passed";
+		return { check: { name, status, seconds: seconds(), detail }, found };
+	} catch (error) {
+		if (!CaptuneError.isInstance(error) || error.code === "CANCELED")
+			throw error;
+		const detail = error.message;
+		return {
+			check: { name, status: "failed", seconds: seconds(), detail, error },
+		};
+	}
+}

@@ -128,46 +128,65 @@ async function trainAndScore(
 	});
 }
 
-/** What people do with a run that is over. */
-async function useResult(
+/** What people do with a run that is over; three processes, side by side. */
+const useResult = (
 	list: Checklist,
 	spec: ResolvedSpec,
 	seen: PreviewData,
-	{ python, signal }: Surroundings,
+	surroundings: Surroundings,
 	folder: string,
-): Promise<void> {
-	const run = spec.output.folder as string;
-	const isFull = spec.method.kind === "full";
-	const how = { python, ...(signal === undefined ? {} : { signal }) };
-	await list.check("reload and generate", async () => {
-		await using model = await loadModel(
-			isFull
-				? { model: { ...spec.model, nameOrPath: join(run, "model") } }
-				: { model: spec.model, adapter: join(run, "adapter") },
-			how,
-		);
-		const images = seen.rows[0]?.pictures.map(({ path }) => path) ?? [];
-		const [answer] = await model.generate(
-			[{ prompt: spec.data.prompt, images }],
-			{ maxNewTokens: 8 },
-		);
-		return {
-			value: undefined,
-			detail: `${answer?.tokens} tokens: ${JSON.stringify(answer?.text)}`,
-		};
+): Promise<void> =>
+	list.checkTogether([
+		["reload and generate", () => ask(spec, seen, surroundings)],
+		["export adapter", () => exportAs("adapter", spec, surroundings, folder)],
+		["export merged", () => exportAs("merged", spec, surroundings, folder)],
+	]);
+
+async function ask(
+	{ model, method, data, output }: ResolvedSpec,
+	seen: PreviewData,
+	surroundings: Surroundings,
+): Promise<Finding> {
+	const run = output.folder as string;
+	await using loaded = await loadModel(
+		method.kind === "full"
+			? { model: { ...model, nameOrPath: join(run, "model") } }
+			: { model, adapter: join(run, "adapter") },
+		processOf(surroundings),
+	);
+	const images = seen.rows[0]?.pictures.map(({ path }) => path) ?? [];
+	const [answer] = await loaded.generate([{ prompt: data.prompt, images }], {
+		maxNewTokens: 8,
 	});
-	for (const form of ["adapter", "merged"] as const)
-		await list.check(`export ${form}`, async () => {
-			if (isFull && form === "adapter")
-				return nothing('method.kind "full" has no adapter');
-			const target = { folder: join(folder, form), form };
-			const { verification } = await exportModel(run, { ...target, ...how });
-			return {
-				value: undefined,
-				detail: `logits differ by ${verification.difference.toExponential(1)} at most`,
-			};
-		});
+	return {
+		value: undefined,
+		detail: `${answer?.tokens} tokens: ${JSON.stringify(answer?.text)}`,
+	};
 }
+
+async function exportAs(
+	form: "adapter" | "merged",
+	{ method, output }: ResolvedSpec,
+	surroundings: Surroundings,
+	folder: string,
+): Promise<Finding> {
+	if (method.kind === "full" && form === "adapter")
+		return nothing('method.kind "full" has no adapter');
+	const { verification } = await exportModel(output.folder as string, {
+		folder: join(folder, form),
+		form,
+		...processOf(surroundings),
+	});
+	return {
+		value: undefined,
+		detail: `logits differ by ${verification.difference.toExponential(1)} at most`,
+	};
+}
+
+const processOf = ({ python, signal }: Surroundings) => ({
+	python,
+	...(signal === undefined ? {} : { signal }),
+});
 
 function predictionsOf(
 	attempt: Attempt,
