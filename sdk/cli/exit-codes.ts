@@ -114,7 +114,7 @@ export const exitCodes: readonly ExitCode[] = [
 ];
 
 export const exitDone = 0;
-export const exitUsage = 64;
+export const exitUnavailable = 69;
 export const exitInternal = 70;
 export const exitStopped = 75;
 
