@@ -95,3 +95,11 @@ export const collect = (text: string, before: readonly string[] = []) => [
 	...before,
 	text,
 ];
+
+/** Parses an option that is a number. */
+export function number(text: string): number {
+	const value = Number(text);
+	if (text.trim() === "" || !Number.isFinite(value))
+		throw new InvalidArgumentError("It must be a number.");
+	return value;
+}

@@ -1,7 +1,6 @@
 // `--set training.maxSteps=5`: fields of a spec from the command line, read as the type that the schema gives them.
 import type { JsonSchema } from "../schema/fields.js";
 import { specSchema } from "../spec/schema.js";
-import type { Spec } from "../spec/spec.generated.js";
 import { usageError } from "./command.js";
 
 /**
@@ -9,7 +8,10 @@ import { usageError } from "./command.js";
  *
  * @throws {SpecError} for an assignment that is none.
  */
-export function override(spec: Spec, assignments: readonly string[]): Spec {
+export function override<Written>(
+	spec: Written,
+	assignments: readonly string[],
+): Written {
 	return assignments.reduce((draft, text) => {
 		const match = /^([^=]+)=(.*)$/s.exec(text);
 		if (match === null)
@@ -19,7 +21,7 @@ export function override(spec: Spec, assignments: readonly string[]): Spec {
 			});
 		const [, path = "", value = ""] = match;
 		const keys = path.trim().split(".");
-		return withField(draft, keys, readAs(fieldTypes(keys), value)) as Spec;
+		return withField(draft, keys, readAs(fieldTypes(keys), value)) as Written;
 	}, spec);
 }
 

@@ -1,5 +1,5 @@
 // Ctrl-C on a terminal, SIGTERM in CI: the first stops a run and keeps what was trained, the second ends it at once.
-import type { FinetuneRun } from "../run/run.js";
+import type { FinetuneRun, RunHandle } from "../run/run.js";
 import { exitCodeOfSignal } from "./exit-codes.js";
 import type { View } from "./view.js";
 
@@ -17,6 +17,12 @@ export function stopOnSignals(run: FinetuneRun, view: View): void {
 		);
 		run.stop().catch(() => {}); // told to whoever awaits the run
 	});
+	run.then(forget, forget);
+}
+
+/** The same for what cannot be stopped half-way: the first signal cancels it. */
+export function cancelOnSignals(run: RunHandle<unknown>): void {
+	const forget = obeySignals(() => void run.cancel("interrupted"));
 	run.then(forget, forget);
 }
 

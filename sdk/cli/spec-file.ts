@@ -46,6 +46,15 @@ export async function loadSpecFile(path: string): Promise<SpecFile> {
 	return fromExport(file, await importDefault(file));
 }
 
+/** Only the metrics of a spec file, where one is named: for work whose spec is known. */
+export async function loadMetrics(
+	path: string | undefined,
+): Promise<Pick<FinetuneOptions, "metrics">> {
+	if (path === undefined) return {};
+	const { metrics } = (await loadSpecFile(path)).options;
+	return metrics === undefined ? {} : { metrics };
+}
+
 function readJson(file: string): Spec {
 	try {
 		return JSON.parse(readFileSync(file, "utf8"));

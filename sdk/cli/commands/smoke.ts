@@ -6,18 +6,21 @@ import { toJunit } from "../../smoke/junit.js";
 import { type SmokeCheck, type SmokeResult, smoke } from "../../smoke.js";
 import {
 	act,
+	collect,
 	type EnvironmentFlags,
 	environmentOf,
 	environmentOptions,
 	makeCommand,
 	wholeNumber,
 } from "../command.js";
-import { exitDone } from "../exit-codes.js";
+import { exitCode } from "../exit-codes.js";
+import { override } from "../overrides.js";
 import { abortOnSignals } from "../signals.js";
 import { loadSpecFile } from "../spec-file.js";
 import { paint, type View } from "../view.js";
 
 interface Flags extends EnvironmentFlags {
+	readonly set?: readonly string[];
 	readonly junit?: string;
 	readonly standInRows?: number;
 }
@@ -33,6 +36,11 @@ export function smokeCommand(): Command {
 		],
 	)
 		.argument("<spec>", "file with the spec: .ts, .js or .json")
+		.option(
+			"--set <field=value>",
+			"replace a field of the spec; may be given several times",
+			collect,
+		)
 		.option("--junit <file>", "write the checks as JUnit XML")
 		.option(
 			"--stand-in-rows <count>",
@@ -46,10 +54,10 @@ export function smokeCommand(): Command {
 async function runSmoke(
 	view: View,
 	file: string,
-	{ junit, standInRows, ...flags }: Flags,
+	{ set = [], junit, standInRows, ...flags }: Flags,
 ): Promise<number> {
 	const { spec, options } = await loadSpecFile(file);
-	const result = await smoke(spec, {
+	const result = await smoke(override(spec, set), {
 		...options,
 		...environmentOf(flags),
 		...(standInRows === undefined ? {} : { standInRows }),
@@ -71,7 +79,7 @@ async function runSmoke(
 	const failed = checks.find(({ status }) => status === "failed");
 	if (failed !== undefined) return view.fail(failed.error);
 	view.say(`\npassed in ${result.seconds.toFixed(0)} s`);
-	return exitDone;
+	return exitCode("done");
 }
 
 function lineOf({ name, status, seconds, detail }: SmokeCheck, view: View) {
