@@ -15,7 +15,7 @@ export const usedRows = { train: 12, evaluation: 4 } as const;
 const stepExamples = 6;
 
 /** Crops that fit into what the embedded model takes at once. */
-const mostCrops = 16;
+export const mostCrops = 16;
 
 /** The data as it is, up to `checkedRows` of each source, for the embedded model on the CPU. */
 export function cutToData(spec: ResolvedSpec): ResolvedSpec {

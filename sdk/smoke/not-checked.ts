@@ -1,7 +1,7 @@
 // What a smoke run cannot know: each with the field it is about, and why.
 import { isOfBitsandbytes } from "../spec/extras.js";
 import type { ResolvedSpec } from "../spec/spec.generated.js";
-import { checkedRows, namesLayer, smokeModel } from "./cut.js";
+import { checkedRows, mostCrops, namesLayer, smokeModel } from "./cut.js";
 
 /** Something that only the real run will show. */
 export interface NotChecked {
@@ -81,6 +81,14 @@ function ofDevice({
 			: []),
 		...(model.attention === "flash"
 			? [{ what: 'model.attention "flash"', why: needsGpu }]
+			: []),
+		...(model.imageCrops > mostCrops
+			? [
+					{
+						what: `model.imageCrops ${model.imageCrops}`,
+						why: `the embedded model has room for ${mostCrops}`,
+					},
+				]
 			: []),
 		...(method.kind === "qlora"
 			? [{ what: 'method.kind "qlora"', why: `${needsGpu}, with "lora"` }]
