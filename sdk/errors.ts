@@ -36,6 +36,7 @@ export type ErrorCode =
 	| "OUTPUT_EXISTS"
 	| "RUN_LOCKED"
 	| "RUN_UNKNOWN"
+	| "SPEC_NOT_FOUND"
 	| "RUN_COMPLETED"
 	| "DATA_CHANGED"
 	| "OUT_OF_MEMORY"

@@ -48,6 +48,11 @@ export {
 } from "./export/push.js";
 export { finetune, type SpecOfRows } from "./finetune.js";
 export {
+	type DoctorOptions,
+	doctor,
+	type Finding,
+} from "./inspect/doctor.js";
+export {
 	type DeviceReport,
 	type EnvironmentReport,
 	type InspectOptions,
@@ -104,6 +109,7 @@ export { report } from "./report/report.js";
 export { resume } from "./resume.js";
 export type { EvaluationResult } from "./run/conclusion.js";
 export type * from "./run/event.generated.js";
+export { listRuns, type RunListing } from "./run/list.js";
 export type { FinetuneResult, SplitResult, SplitScores } from "./run/result.js";
 export type {
 	EvaluationRun,
