@@ -1,5 +1,6 @@
 // Every event of a run: a closed union, told apart by `type`. What the worker sends, what the run folder keeps and
 // what a reader of the stream sees is this one form.
+import { warningCodes } from "../errors/warnings.js";
 import {
 	anything,
 	boolean,
@@ -11,6 +12,7 @@ import {
 	list,
 	nullable,
 	number,
+	openChoice,
 	record,
 	section,
 	string,
@@ -354,7 +356,10 @@ const warning = event(
 	"warning",
 	"Something to know that does not stop the run.",
 	{
-		code: string("Stable name."),
+		code: openChoice(
+			"Stable name; `sdk/errors/README.md` explains each.",
+			warningCodes,
+		),
 		message: string("One sentence."),
 		data: anything("Facts for programs."),
 	},

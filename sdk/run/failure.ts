@@ -1,4 +1,6 @@
 // From a worker's end, or its silence, to the error that the caller gets; and from an error to the end of the record.
+
+import type { RowProblemCode } from "../errors/row-problems.js";
 import {
 	CanceledError,
 	CaptuneError,
@@ -17,7 +19,7 @@ export function fromEnd(end: EndError, runId?: string): CaptuneError {
 	const issues = end.issues.map(
 		({ code, remedy, ...issue }): Issue => ({
 			...issue,
-			...(code === null ? {} : { code }),
+			...(code === null ? {} : { code: code as RowProblemCode }),
 			...(issue.value === null ? { value: undefined } : {}),
 			...(remedy === null ? {} : { remedy }),
 		}),
