@@ -44,12 +44,12 @@ export function cellsOf(path: string, schema: JsonSchema): readonly string[] {
 /** "integer, 1 to 64, or null" */
 export function typeText(schema: JsonSchema): string {
 	const types = [schema.type ?? []].flat();
-	const parts = [shapeText(schema, types), boundsText(schema)];
+	const parts = [shapeText(schema, types), boundsText(schema)].filter(
+		(part) => part !== "",
+	);
 	const isNullable = types.includes("null") && !schema.enum?.includes(null);
-	return [
-		parts.filter((part) => part !== "").join(", "),
-		...(isNullable ? ["null"] : []),
-	].join(" or ");
+	const or = parts.length > 1 ? ", or null" : " or null";
+	return `${parts.join(", ")}${isNullable ? or : ""}`;
 }
 
 function shapeText(schema: JsonSchema, types: readonly string[]): string {
@@ -57,8 +57,7 @@ function shapeText(schema: JsonSchema, types: readonly string[]): string {
 	const tag = schema.discriminator?.propertyName;
 	if (constant !== undefined) return code(constant);
 	if (values) return values.map(code).join(", ");
-	if (tag !== undefined)
-		return `object by \`${tag}\`: ${tagsOf(schema).map(code).join(", ")}`;
+	if (tag !== undefined) return `object by \`${tag}\`, see below`;
 	if (schema.properties) return "object";
 	if (items) {
 		const list = `list of ${typeText(items)}`;
@@ -104,20 +103,11 @@ const figure = (value: unknown) => (value as number).toLocaleString("en-US");
 function defaultText(schema: JsonSchema): string {
 	const value = schema.default;
 	if (value === undefined)
-		return isOptional(schema) ? "by other fields" : "required";
-	const isSection = schema.properties !== undefined && !schema.oneOf;
-	return isSection && Object.keys(value as object).length === 0
+		return isOptional(schema) ? "may be left out" : "required";
+	// A section whose fields may all be left out; their own defaults follow.
+	return !schema.oneOf && JSON.stringify(value) === "{}" && schema.properties
 		? ""
 		: code(value);
-}
-
-/** What tells the branches of a union apart. */
-export function tagsOf({
-	oneOf = [],
-	discriminator,
-}: JsonSchema): readonly unknown[] {
-	const tag = discriminator?.propertyName ?? "";
-	return oneOf.map(({ properties }) => properties?.[tag]?.const);
 }
 
 /** A value as code in a cell. */

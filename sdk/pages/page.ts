@@ -8,5 +8,5 @@ export function generatedPage(url: URL, generated: string): string {
 	const [head, ...rest] = readFileSync(url, "utf8").split(mark);
 	if (rest.length === 0)
 		throw new TypeError(`${url.pathname} lacks the line ${mark}`);
-	return `${head}${mark}\n${generated.trim()}\n`;
+	return `${head}${mark}\n${generated.replaceAll(/\n{3,}/g, "\n\n").trim()}\n`;
 }

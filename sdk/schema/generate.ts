@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { errorsPage } from "../pages/errors.js";
 import { generatedPage } from "../pages/page.js";
+import { specPage } from "../pages/spec.js";
 import { controlSchema } from "../run/control-schema.js";
 import { endError, eventSchema } from "../run/event-schema.js";
 import {
@@ -78,6 +79,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
 function pages(): (readonly [string, string])[] {
 	return Object.entries({
 		"sdk/errors/README.md": errorsPage,
+		"sdk/spec/README.md": specPage,
 	}).map(([path, print]) => [
 		path,
 		generatedPage(new URL(path, root), print()),
