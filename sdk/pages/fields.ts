@@ -1,5 +1,6 @@
 // Fields of a schema as rows of a Markdown table: name, type with bounds, default, meaning.
 import { isOptional, type JsonSchema } from "../schema/fields.js";
+import { flatJson } from "./json.js";
 
 export interface FieldRow {
 	/** Dotted, with `[]` for the elements of a list. */
@@ -111,8 +112,7 @@ function defaultText(schema: JsonSchema): string {
 }
 
 /** A value as code in a cell. */
-export const code = (value: unknown): string =>
-	`\`${typeof value === "string" ? JSON.stringify(value) : JSON.stringify(value).replaceAll('":', '": ')}\``;
+export const code = (value: unknown): string => `\`${flatJson(value)}\``;
 
 /** Text whose bars do not end the cell. */
 export const cell = (text: string): string => text.replaceAll("|", "\\|");

@@ -19,7 +19,8 @@ import {
 	tagged,
 } from "../schema/fields.js";
 
-const envelope: Fields = {
+/** What every event has besides its `type`. */
+export const envelope: Fields = {
 	runId: string("The run this event belongs to."),
 	attempt: integer("1 for a fresh run; counts up with every resume.", {
 		minimum: 1,

@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { errorsPage } from "../pages/errors.js";
+import { eventsPage } from "../pages/events.js";
 import { generatedPage } from "../pages/page.js";
 import { specPage } from "../pages/spec.js";
 import { controlSchema } from "../run/control-schema.js";
@@ -80,6 +81,7 @@ function pages(): (readonly [string, string])[] {
 	return Object.entries({
 		"sdk/errors/README.md": errorsPage,
 		"sdk/spec/README.md": specPage,
+		"sdk/run/EVENTS.md": eventsPage,
 	}).map(([path, print]) => [
 		path,
 		generatedPage(new URL(path, root), print()),
