@@ -10,7 +10,6 @@ import {
 	MAX_MESSAGE_BYTES,
 	PROTOCOL,
 	type SdkFrame,
-	VersionError,
 	type WorkerFrame,
 } from "./frames.js";
 import { makeKeys, openGate, type RunKeys } from "./gate.js";
@@ -168,7 +167,11 @@ export class Link {
 
 	#objection(hello: Hello): FrameError | undefined {
 		const { runId, attempt } = this.#identity;
-		if (hello.protocol !== PROTOCOL) return new VersionError(hello.protocol);
+		if (hello.protocol !== PROTOCOL)
+			return new FrameError(
+				`The worker speaks protocol ${hello.protocol}, this SDK speaks ${PROTOCOL}.`,
+				"INCOMPATIBLE_PROTOCOL",
+			);
 		if (hello.runId !== runId || hello.attempt !== attempt)
 			return new FrameError(
 				`The worker belongs to run ${hello.runId}, attempt ${hello.attempt}, not to run ${runId}, attempt ${attempt}.`,

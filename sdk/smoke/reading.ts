@@ -37,7 +37,11 @@ export async function readData(
 		folder,
 		python,
 		signal,
-	}: Pick<Surroundings, "python" | "signal"> & { readonly folder: string },
+	}: {
+		readonly folder: string;
+		readonly python: string;
+		readonly signal: AbortSignal | undefined;
+	},
 ): Promise<
 	Finding<{ readonly seen: PreviewData; readonly spec: ResolvedSpec }>
 > {
