@@ -1,4 +1,4 @@
-// The exit codes of the `captune` command: sysexits.h where it has one, 128 + signal where a signal ended it.
+// The exit codes of the `captune` command: those of sysexits.h where it has one, 128 + signal where a signal ended it.
 import { constants } from "node:os";
 import { CaptuneError, type ErrorCode } from "../errors.js";
 
@@ -6,124 +6,110 @@ export interface ExitCode {
 	readonly code: number;
 	readonly name: string;
 	readonly meaning: string;
-	/** Errors that end so. */
-	readonly errors: readonly ErrorCode[];
 }
 
 /** Every exit code, the one of success first. */
-export const exitCodes: readonly ExitCode[] = [
-	{
-		code: 0,
-		name: "done",
-		meaning: "Everything asked for is done.",
-		errors: [],
-	},
+export const exitCodes = [
+	{ code: 0, name: "done", meaning: "Everything asked for is done." },
 	{
 		code: 64,
 		name: "usage",
 		meaning: "The spec or the command line is not valid.",
-		errors: ["SPEC_INVALID", "RUN_COMPLETED"],
 	},
 	{
 		code: 65,
 		name: "data",
 		meaning: "Data, a model or a metric of yours cannot be used.",
-		errors: [
-			"DATA_INVALID",
-			"DATA_CHANGED",
-			"MODEL_INVALID",
-			"METRIC_FAILED",
-			"NON_FINITE",
-		],
 	},
 	{
 		code: 66,
-		name: "no input",
+		name: "no-input",
 		meaning: "A spec file or a run folder is not there.",
-		errors: ["SPEC_NOT_FOUND", "RUN_UNKNOWN"],
 	},
 	{
 		code: 69,
 		name: "unavailable",
-		meaning: "Python, a package, the worker, a device or the hub is not there.",
-		errors: [
-			"PYTHON_NOT_FOUND",
-			"PYTHON_TOO_OLD",
-			"PYTHON_TOO_NEW",
-			"PYTHON_NO_ENSUREPIP",
-			"PYTHON_PACKAGES_MISSING",
-			"PLATFORM_UNSUPPORTED",
-			"INSTALL_NO_NETWORK",
-			"INSTALL_FAILED",
-			"INSPECTION_FAILED",
-			"DOWNLOAD_FAILED",
-			"DEVICE_UNAVAILABLE",
-			"OUT_OF_MEMORY",
-			"WORKER_START_TIMEOUT",
-			"WORKER_CRASHED",
-			"HUB_PUSH_FAILED",
-		],
+		meaning: "Python, a package, worker, device or the hub is not there.",
 	},
 	{
 		code: 70,
 		name: "internal",
-		meaning: "A fault of captune itself; --verbose shows where.",
-		errors: [
-			"WORKER_FAILED",
-			"PROTOCOL_ERROR",
-			"INCOMPATIBLE_PROTOCOL",
-			"EXPORT_MISMATCH",
-			"MODEL_CLOSED",
-		],
+		meaning: "A fault of captune or of its installation.",
 	},
 	{
 		code: 73,
-		name: "no output",
-		meaning: "What is to be written cannot be: no right, no space, or there.",
-		errors: [
-			"OUTPUT_UNWRITABLE",
-			"OUTPUT_EXISTS",
-			"DISK_FULL",
-			"INSTALL_NO_SPACE",
-		],
+		name: "no-output",
+		meaning: "The output cannot be written, or is there already.",
 	},
 	{
 		code: 75,
 		name: "stopped",
 		meaning: "Stopped, or in use: `captune resume <folder>` goes on.",
-		errors: ["RUN_LOCKED"],
 	},
 	{
 		code: 77,
 		name: "forbidden",
 		meaning: "The hub's token does not allow it.",
-		errors: ["HUB_FORBIDDEN"],
 	},
 	{
 		code: 130,
 		name: "interrupted",
-		meaning: "Ended at once by Ctrl-C, with nothing more saved.",
-		errors: ["CANCELED"],
+		meaning: "Ended at once by Ctrl-C.",
 	},
-	{
-		code: 143,
-		name: "terminated",
-		meaning: "The same, by SIGTERM.",
-		errors: [],
-	},
-];
+	{ code: 143, name: "terminated", meaning: "Ended at once by SIGTERM." },
+] as const satisfies readonly ExitCode[];
 
-export const exitDone = 0;
-export const exitUnavailable = 69;
-export const exitInternal = 70;
-export const exitStopped = 75;
+type ExitName = (typeof exitCodes)[number]["name"];
+
+/** How a command ends that failed; by every code that an error can carry. */
+const endings: Readonly<Record<ErrorCode, ExitName>> = {
+	SPEC_INVALID: "usage",
+	RUN_COMPLETED: "usage",
+	DATA_INVALID: "data",
+	DATA_CHANGED: "data",
+	MODEL_INVALID: "data",
+	METRIC_FAILED: "data",
+	NON_FINITE: "data",
+	SPEC_NOT_FOUND: "no-input",
+	RUN_UNKNOWN: "no-input",
+	PYTHON_NOT_FOUND: "unavailable",
+	PYTHON_TOO_OLD: "unavailable",
+	PYTHON_TOO_NEW: "unavailable",
+	PYTHON_NO_ENSUREPIP: "unavailable",
+	PYTHON_PACKAGES_MISSING: "unavailable",
+	PLATFORM_UNSUPPORTED: "unavailable",
+	INSTALL_NO_NETWORK: "unavailable",
+	INSTALL_FAILED: "unavailable",
+	INSPECTION_FAILED: "unavailable",
+	DOWNLOAD_FAILED: "unavailable",
+	DEVICE_UNAVAILABLE: "unavailable",
+	OUT_OF_MEMORY: "unavailable",
+	WORKER_START_TIMEOUT: "unavailable",
+	WORKER_CRASHED: "unavailable",
+	HUB_PUSH_FAILED: "unavailable",
+	WORKER_FAILED: "internal",
+	PROTOCOL_ERROR: "internal",
+	INCOMPATIBLE_PROTOCOL: "internal",
+	EXPORT_MISMATCH: "internal",
+	MODEL_CLOSED: "internal",
+	OUTPUT_UNWRITABLE: "no-output",
+	OUTPUT_EXISTS: "no-output",
+	DISK_FULL: "no-output",
+	INSTALL_NO_SPACE: "no-output",
+	RUN_LOCKED: "stopped",
+	HUB_FORBIDDEN: "forbidden",
+	CANCELED: "interrupted",
+};
+
+/** The code of an ending by its name. */
+export const exitCode = (name: ExitName): number =>
+	exitCodes.find((one) => one.name === name)?.code as number;
 
 /** How a command ends that failed with this error; what is no error of captune's is a fault of captune. */
-export function exitCodeOf(error: unknown): number {
-	if (!CaptuneError.isInstance(error)) return exitInternal;
-	const found = exitCodes.find(({ errors }) => errors.includes(error.code));
-	return found?.code ?? exitInternal;
-}
+export const exitCodeOf = (error: unknown): number =>
+	exitCode(
+		(CaptuneError.isInstance(error) && endings[error.code]) || "internal",
+	);
 
 /** How a command ends that a signal ended. */
 export const exitCodeOfSignal = (signal: NodeJS.Signals): number =>

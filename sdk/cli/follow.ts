@@ -2,7 +2,7 @@
 import type { EvaluationRun, FinetuneRun, RunHandle } from "../run/run.js";
 import { showProgress } from "../terminal/progress.js";
 import { summarize } from "../terminal/summary.js";
-import { exitDone, exitStopped } from "./exit-codes.js";
+import { exitCode } from "./exit-codes.js";
 import { stopOnSignals } from "./signals.js";
 import type { View } from "./view.js";
 
@@ -11,9 +11,9 @@ export async function followRun(run: FinetuneRun, view: View): Promise<number> {
 	stopOnSignals(run, view);
 	const result = await watch(run, view);
 	view.say(`\n${summarize(result)}`);
-	if (result.status === "completed") return exitDone;
+	if (result.status === "completed") return exitCode("done");
 	view.note(`stopped: \`captune resume ${result.folder}\` goes on`);
-	return exitStopped;
+	return exitCode("stopped");
 }
 
 /** Shows a run, or an evaluation, until its end, and emits its events and its result. */

@@ -16,11 +16,21 @@ export function makeProgram(commands: readonly Command[]): Command {
 		.version(version)
 		.exitOverride()
 		.configureOutput({ outputError: () => {} }) // told by `run`
+		.configureHelp({ subcommandTerm: termOf })
 		.addHelpText("after", `\n${exitCodeTable()}`);
 	for (const command of commands)
 		program.addCommand(command.copyInheritedSettings(program));
 	return program;
 }
+
+/** "finetune <spec>": that there are options goes without saying. */
+const termOf = (command: Command): string =>
+	[
+		command.name(),
+		...command.registeredArguments.map((one) =>
+			one.required ? `<${one.name()}>` : `[${one.name()}]`,
+		),
+	].join(" ");
 
 /** Runs the command that the arguments name. */
 export async function run(

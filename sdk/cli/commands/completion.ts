@@ -1,7 +1,7 @@
 // `captune completion <shell>`.
 import { Argument, Command } from "commander";
 import { completionScript, type Shell, shells } from "../completion.js";
-import { exitDone } from "../exit-codes.js";
+import { exitCode } from "../exit-codes.js";
 
 export function completionCommand(): Command {
 	const command = new Command("completion");
@@ -19,6 +19,6 @@ Examples:
 		.action((shell: Shell) => {
 			const program = command.parent as Command;
 			process.stdout.write(completionScript(program, shell));
-			process.exitCode = exitDone;
+			process.exitCode = exitCode("done");
 		});
 }

@@ -8,7 +8,7 @@ import {
 	environmentOptions,
 	makeCommand,
 } from "../command.js";
-import { exitDone, exitUnavailable } from "../exit-codes.js";
+import { exitCode } from "../exit-codes.js";
 import { columnsOf, fold, paint, type View } from "../view.js";
 
 export function doctorCommand(): Command {
@@ -33,8 +33,8 @@ async function runDoctor(view: View, flags: EnvironmentFlags): Promise<number> {
 		view.say(describe(finding, width, view));
 	}
 	return findings.some(({ status }) => status === "problem")
-		? exitUnavailable
-		: exitDone;
+		? exitCode("unavailable")
+		: exitCode("done");
 }
 
 const marks = {

@@ -17,7 +17,7 @@ import {
 	environmentOptions,
 	makeCommand,
 } from "../command.js";
-import { exitDone } from "../exit-codes.js";
+import { exitCode } from "../exit-codes.js";
 import { watch } from "../follow.js";
 import { override } from "../overrides.js";
 import { cancelOnSignals } from "../signals.js";
@@ -71,7 +71,7 @@ async function runEvaluate(
 	cancelOnSignals(run);
 	const result = await watch(run, view);
 	view.say(`\n${summarizeEvaluation(result)}`);
-	return exitDone;
+	return exitCode("done");
 }
 
 function evaluateSpec(

@@ -14,7 +14,7 @@ import {
 	environmentOptions,
 	makeCommand,
 } from "../command.js";
-import { exitDone } from "../exit-codes.js";
+import { exitCode } from "../exit-codes.js";
 import { abortOnSignals } from "../signals.js";
 import type { View } from "../view.js";
 
@@ -93,7 +93,7 @@ async function runExport(
 		});
 		view.say(`pushed    ${pushed.url}`);
 		await view.emit({ type: "result", ...pushed });
-		return exitDone;
+		return exitCode("done");
 	}
 	const exported = await exportModel(source, {
 		...options,
@@ -110,5 +110,5 @@ async function runExport(
 		].join("\n"),
 	);
 	await view.emit({ type: "result", ...exported });
-	return exitDone;
+	return exitCode("done");
 }

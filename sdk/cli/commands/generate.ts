@@ -11,7 +11,7 @@ import {
 	number,
 	wholeNumber,
 } from "../command.js";
-import { exitDone } from "../exit-codes.js";
+import { exitCode } from "../exit-codes.js";
 import { abortOnSignals } from "../signals.js";
 import type { View } from "../view.js";
 
@@ -84,7 +84,7 @@ async function runGenerate(
 		signal,
 	});
 	await print(call, image, view);
-	return exitDone;
+	return exitCode("done");
 }
 
 type Settings = Pick<

@@ -15,7 +15,7 @@ import {
 	usageError,
 	wholeNumber,
 } from "../command.js";
-import { exitDone } from "../exit-codes.js";
+import { exitCode } from "../exit-codes.js";
 import { override } from "../overrides.js";
 import { abortOnSignals } from "../signals.js";
 import { loadSpecFile } from "../spec-file.js";
@@ -76,7 +76,7 @@ async function runPreview(
 		view.note(`page      ${html}`);
 	}
 	await view.emit({ type: "result", ...shown });
-	return exitDone;
+	return exitCode("done");
 }
 
 function writePage(file: string, body: string): void {

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { report } from "../../report/report.js";
 import { act, makeCommand } from "../command.js";
-import { exitDone } from "../exit-codes.js";
+import { exitCode } from "../exit-codes.js";
 import type { View } from "../view.js";
 
 export function reportCommand(): Command {
@@ -19,5 +19,5 @@ async function runReport(view: View, folder: string): Promise<number> {
 	const file = await report(folder);
 	view.say(file);
 	await view.emit({ type: "result", report: file });
-	return exitDone;
+	return exitCode("done");
 }

@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { titleOf } from "../../report/charts.js";
 import { listRuns, type RunListing } from "../../run/list.js";
 import { act, makeCommand } from "../command.js";
-import { exitDone } from "../exit-codes.js";
+import { exitCode } from "../exit-codes.js";
 import { type Column, renderTable } from "../table.js";
 import { columnsOf, paint, type View } from "../view.js";
 
@@ -20,10 +20,10 @@ export function runsCommand(): Command {
 async function runRuns(view: View, folder: string): Promise<number> {
 	const runs = listRuns(folder);
 	for (const run of runs) await view.emit({ type: "run", ...run });
-	if (view.json) return exitDone;
+	if (view.json) return exitCode("done");
 	if (runs.length === 0) view.note(`no runs in ${folder}`);
 	else view.say(renderTable(runs, columns(view), columnsOf(view.people)));
-	return exitDone;
+	return exitCode("done");
 }
 
 const columns = (view: View): readonly Column<RunListing>[] => [

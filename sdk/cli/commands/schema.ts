@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Argument, type Command } from "commander";
 import { act, makeCommand } from "../command.js";
-import { exitDone } from "../exit-codes.js";
+import { exitCode } from "../exit-codes.js";
 import type { View } from "../view.js";
 
 const names = [
@@ -32,5 +32,5 @@ async function runSchema(view: View, name: string): Promise<number> {
 	const text = readFileSync(file, "utf8");
 	if (view.json) await view.emit(JSON.parse(text));
 	else process.stdout.write(text);
-	return exitDone;
+	return exitCode("done");
 }
