@@ -17,7 +17,7 @@ ${table(
 	rows(errorCodes).map(([name, code, ...rest]) => [
 		code as string,
 		...rest,
-		String(exitOf(name as ErrorCode)),
+		String(exitCodeOf(new CaptuneError(name as ErrorCode, ""))),
 	]),
 )}
 ## Rows
@@ -43,6 +43,3 @@ const rows = (
 	]);
 
 const withoutName = ([, ...cells]: readonly string[]) => cells;
-
-const exitOf = (name: ErrorCode) =>
-	exitCodes.find(({ errors }) => errors.includes(name))?.code;

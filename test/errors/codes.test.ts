@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { exitCodes } from "../../sdk/cli/exit-codes.js";
 import { errorCodes } from "../../sdk/errors/codes.js";
 import { rowProblems } from "../../sdk/errors/row-problems.js";
 import { warnings } from "../../sdk/errors/warnings.js";
@@ -62,11 +61,6 @@ test("codes of rows are those of the worker", () => {
 			),
 		);
 	assert.equal(declared.sort(), Object.keys(rowProblems).sort());
-});
-
-test("every error has one exit code", () => {
-	const listed = exitCodes.flatMap(({ errors }) => errors);
-	assert.equal([...listed].sort(), Object.keys(errorCodes).sort());
 });
 
 test.run();
