@@ -1,9 +1,9 @@
 // What the page on errors lists.
-import { exitCodes } from "../cli/exit-codes.js";
+import { exitCodeOf } from "../cli/exit-codes.js";
 import { type Explanation, errorCodes } from "../errors/codes.js";
 import { rowProblems } from "../errors/row-problems.js";
 import { warnings } from "../errors/warnings.js";
-import type { ErrorCode } from "../errors.js";
+import { CaptuneError, type ErrorCode } from "../errors.js";
 import { table } from "../export/markup.js";
 import { cell } from "./fields.js";
 
