@@ -42,6 +42,9 @@ function tidy({ project }) {
 		const isSymbol = /^\[/.test(one.name);
 		if (isSymbol || one.inheritedFrom) project.removeReflection(one);
 	}
+	// A parameter that is taken apart where it arrives has no name of its own.
+	for (const one of project.getReflectionsByKind(ReflectionKind.Parameter))
+		if (one.name.startsWith("__")) one.name = "options";
 	for (const one of Object.values(project.reflections))
 		for (const tag of one.comment?.blockTags ?? [])
 			if (tag.tag === "@throws" && tag.typeAnnotation)
