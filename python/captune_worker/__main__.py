@@ -14,12 +14,13 @@ from .errors import (
     Superseded,
     end_error,
 )
+from .events import EndError
 from .journal import Journal
 from .life import end_with_parent, obey_signals, tell_stacks
 from .link import Link
 from .report import Report
 from .tracking import Tracking
-from .wire import Bootstrap
+from .wire import Bootstrap, FrameError
 
 LAST_WORDS_SECONDS = 10.0
 EXIT_UNWRITABLE = 74
@@ -91,6 +92,11 @@ def run(
         return 0, 0.0
     except Superseded:
         raise
+    except FrameError as problem:
+        error = EndError(
+            code="PROTOCOL_ERROR", message=f"The SDK sent what is no message: {problem}"
+        )
+        report.end(status="failed", steps=report.steps, error=error)
     except Exception as problem:  # noqa: BLE001 - whatever it is, the SDK must learn it
         error = end_error(problem, report.stage_name)
         report.end(status="failed", steps=report.steps, error=error)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import Abandoned, Canceled
+from .wire import FrameError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +64,10 @@ class Control:
 
     def __init__(self, inbox: "queue.Queue[Any]") -> None:
         self._inbox = inbox
-        # Plain flags: signals come in the middle of one another, where the lock of an
-        # event may be held by the very thread that would wait for it.
-        self._is_stopped = False
-        self._is_abandoned = False
+        # Plain flags: a signal handler sets them, and must take no lock that the main
+        # thread, or the handler that it interrupts, may hold. An Event has one.
+        self._stop = False
+        self._abandoned = False
         self._canceled = False
         self._start: Start | None = None
         self._decisions: dict[int, Decision] = {}
@@ -78,23 +79,23 @@ class Control:
 
     def request_stop(self) -> None:
         """Ends training after the step in hand (from a signal or a thread)."""
-        self._is_stopped = True
+        self._stop = True
 
     def abandon(self) -> None:
         """The SDK is gone: end after the step in hand and wait for nothing."""
-        self._is_abandoned = True
-        self._is_stopped = True
+        self._abandoned = True
+        self._stop = True
 
     @property
     def is_abandoned(self) -> bool:
         """Is the SDK gone?"""
-        return self._is_abandoned
+        return self._abandoned
 
     @property
     def stopping(self) -> bool:
         """Has a stop been asked for?"""
         self._drain()
-        return self._is_stopped
+        return self._stop
 
     def wait_for_start(self) -> Start:
         """What to do.
@@ -120,7 +121,7 @@ class Control:
         self._drain()
         if self._canceled:
             raise Canceled
-        if self._is_abandoned:
+        if self._abandoned:
             raise Abandoned
 
     def at_boundary(self) -> Wishes:
@@ -132,9 +133,7 @@ class Control:
         self._drain()
         if self._canceled:
             raise Canceled
-        wishes = Wishes(
-            stop=self._is_stopped, prune=self._prune, statistics=self._statistics
-        )
+        wishes = Wishes(stop=self._stop, prune=self._prune, statistics=self._statistics)
         self._prune, self._statistics = [], []
         return wishes
 
@@ -163,7 +162,7 @@ class Control:
 
     def hear(self, seconds: float) -> bool:
         """Takes a message if one comes so soon; False when nobody sends any more."""
-        if self._canceled or self._is_abandoned:
+        if self._canceled or self._abandoned:
             return False
         try:
             message = self._next(timeout=seconds)
@@ -190,11 +189,18 @@ class Control:
         return message
 
     def _take(self, message: dict[str, Any]) -> None:
+        try:
+            self._obey(message)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise FrameError(f"not a control message: {reason}") from error
+
+    def _obey(self, message: dict[str, Any]) -> None:
         match message["type"]:
             case "start":
                 self._start = Start(spec=message["spec"], task=_task(message["task"]))
             case "stop":
-                self._is_stopped = True
+                self._stop = True
             case "cancel":
                 self._canceled = True
             case "decision":
@@ -208,6 +214,8 @@ class Control:
                 self._scores.append(message)
             case "tensorStatistics":
                 self._statistics.append((message["requestId"], message["pattern"]))
+            case unknown:
+                raise FrameError(f"no control message is called {unknown!r}")
 
 
 def _task(task: dict[str, Any]) -> Train | Evaluate:

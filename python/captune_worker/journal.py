@@ -7,8 +7,7 @@ numbers its own events.
 
 import contextlib
 import os
-import threading
-from collections import deque
+from array import array
 from pathlib import Path
 
 import msgspec
@@ -17,7 +16,7 @@ from .errors import Superseded, unwritable
 from .wire import encode_event
 
 RECENT_EVENTS = 4096
-"""Events kept in memory; older ones are read back from the file."""
+"""Events kept in memory, at least; twice as many are cut back to these."""
 
 TAIL_BYTES = 64 * 1024
 """Read at once where the end of the last whole line is looked for."""
@@ -28,15 +27,17 @@ class Journal:
 
     What earlier attempts left there stays, but for a torn last line.
 
-    ``append`` belongs to one thread, ``read`` to another.
+    ``append`` belongs to one thread, ``read`` to another; neither waits for the other.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        self._offsets: list[int] = [_cut_torn_line(self._fd)]
-        self._recent: deque[bytes] = deque(maxlen=RECENT_EVENTS)
-        self._lock = threading.Lock()
+        # Eight bytes an event, where a list of numbers takes forty.
+        self._offsets = array("q", [_cut_torn_line(self._fd)])
+        # Number of the first, and events that only grow in number: a list cut back is a
+        # new one, so that a reader keeps what it has found.
+        self._recent: tuple[int, list[bytes]] = (1, [])
 
     @property
     def last(self) -> int:
@@ -63,18 +64,20 @@ class Journal:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, self._offsets[-1])
             raise unwritable(self._path.parent, error) from error
-        with self._lock:
-            self._recent.append(encode_event(event))
-            self._offsets.append(self._offsets[-1] + len(line))
+        first, recent = self._recent
+        recent.append(encode_event(event))
+        if len(recent) >= 2 * RECENT_EVENTS:
+            self._recent = (first + RECENT_EVENTS, recent[RECENT_EVENTS:])
+        # Last: what is counted can be read.
+        self._offsets.append(self._offsets[-1] + len(line))
 
     def read(self, first: int, count: int) -> list[bytes]:
         """Up to ``count`` events from number ``first``, each as MessagePack."""
-        with self._lock:
-            last = min(self.last, first + count - 1)
-            oldest = self.last - len(self._recent) + 1
-            if first >= oldest:
-                return [self._recent[seq - oldest] for seq in range(first, last + 1)]
-            start, stop = self._offsets[first - 1], self._offsets[last]
+        last = min(self.last, first + count - 1)
+        oldest, recent = self._recent
+        if first >= oldest:
+            return recent[first - oldest : last + 1 - oldest]
+        start, stop = self._offsets[first - 1], self._offsets[last]
         with self._path.open("rb") as file:
             file.seek(start)
             lines = file.read(stop - start).splitlines()

@@ -42,6 +42,8 @@ class Report:
         """When the loop last said anything."""
         self.steps = 0
         """Optimizer steps of the run, those of earlier attempts included."""
+        self.longest_ms = 0.0
+        """The longest that one call has kept training."""
         self._listeners: list[Callable[[events.Event], None]] = []
 
     stage = _sender(events.Stage)
@@ -94,3 +96,5 @@ class Report:
         self._notify()
         for listener in self._listeners:
             listener(said)
+        took_ms = (time.monotonic() - self.moved_at) * 1000
+        self.longest_ms = max(self.longest_ms, took_ms)

@@ -105,7 +105,8 @@ function startOf(pid: number): { readonly since?: string } {
 	}
 }
 
-function livingHolder(file: string): number | undefined {
+/** The process id of whoever holds the lock and lives; the worker's, where only that is left. */
+export function livingHolder(file: string): number | undefined {
 	const holder = readHolder(file);
 	if (holder === undefined || holder.boot !== bootId()) return undefined;
 	if (isAlive(holder.pid)) return holder.pid;

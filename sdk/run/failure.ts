@@ -1,4 +1,6 @@
 // From a worker's end, or its silence, to the error that the caller gets; and from an error to the end of the record.
+
+import type { RowProblemCode } from "../errors/row-problems.js";
 import {
 	CanceledError,
 	CaptuneError,
@@ -9,7 +11,7 @@ import {
 	WorkerError,
 } from "../errors.js";
 import type { WorkerExit } from "../launch/worker.js";
-import { FrameError, PROTOCOL, VersionError } from "../link/frames.js";
+import { FrameError } from "../link/frames.js";
 import type { EndError } from "./event.generated.js";
 import type { EventBody } from "./journal.js";
 import type { LastLines } from "./last-lines.js";
@@ -20,7 +22,7 @@ export function fromEnd(end: EndError, runId?: string): CaptuneError {
 	const issues = end.issues.map(
 		({ code, remedy, ...issue }): Issue => ({
 			...issue,
-			...(code === null ? {} : { code }),
+			...(code === null ? {} : { code: code as RowProblemCode }),
 			...(issue.value === null ? { value: undefined } : {}),
 			...(remedy === null ? {} : { remedy }),
 		}),
@@ -126,17 +128,14 @@ export function stalled(
 /** What broke on the line, as the caller gets it. */
 export function fromLink(error: unknown, runId: string): unknown {
 	if (!(error instanceof FrameError)) return error;
-	const details = { runId, cause: error };
-	return error instanceof VersionError
-		? new WorkerError("INCOMPATIBLE_PROTOCOL", error.message, {
-				...details,
-				data: { found: error.found, expected: PROTOCOL },
-			})
-		: new WorkerError(
-				"PROTOCOL_ERROR",
-				`The worker broke the protocol: ${error.message}`,
-				details,
-			);
+	const isForeign = error.code === "INCOMPATIBLE_PROTOCOL";
+	return new WorkerError(
+		error.code,
+		isForeign
+			? error.message
+			: `The worker broke the protocol: ${error.message}`,
+		{ runId, cause: error },
+	);
 }
 
 function lastLine(stderr: readonly string[]): string {

@@ -25,6 +25,7 @@ export interface Plan {
 	readonly printLine?: string;
 	readonly printVariables?: readonly string[];
 	readonly foreignEvent?: boolean;
+	readonly tellCost?: boolean;
 	readonly load?: number;
 	/** Something goes wrong; what, is told in test/fixtures/puppet/faults.py. */
 	readonly fault?: string;
