@@ -1,5 +1,6 @@
 // The whole public surface.
 
+export { type AttachOptions, attach } from "./attach.js";
 export type { ImageInput } from "./data/image-file.js";
 export {
 	type MaterializeOptions,
@@ -18,6 +19,7 @@ export {
 	CallbackError,
 	CanceledError,
 	CaptuneError,
+	DetachedError,
 	EnvironmentError,
 	type ErrorCode,
 	type ErrorDetails,
@@ -46,7 +48,7 @@ export {
 	type PushOptions,
 	pushToHub,
 } from "./export/push.js";
-export { finetune, type SpecOfRows } from "./finetune.js";
+export { finetune, type SpecOfRows, type StartOptions } from "./finetune.js";
 export {
 	type DoctorOptions,
 	doctor,
@@ -116,6 +118,7 @@ export type * from "./run/event.generated.js";
 export { listRuns, type RunListing } from "./run/list.js";
 export type { FinetuneResult, SplitResult, SplitScores } from "./run/result.js";
 export type {
+	Detached,
 	EvaluationRun,
 	FinetuneRun,
 	RunHandle,

@@ -197,6 +197,16 @@ export const errorCodes = {
 		cause: "SDK or worker got a message that the schemas do not know.",
 		remedy: "Report it; `resume(folder)` goes on from the last checkpoint.",
 	},
+	DETACHED: {
+		cause:
+			"`detach()` was called: the run goes on without this process, which is not told how it ends.",
+		remedy: "None needed. `attach(folder)` comes back to it, from any process.",
+	},
+	NOTHING_TO_ATTACH: {
+		cause:
+			"No detached worker trains in the folder, and none has ended there since somebody last looked: the run was never detached, or its worker was killed.",
+		remedy: "`resume(folder)` goes on from the last checkpoint.",
+	},
 	CANCELED: {
 		cause:
 			"You canceled: `cancel()`, an `AbortSignal`, the end of an `await using` block, Ctrl-C.",

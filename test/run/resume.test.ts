@@ -408,7 +408,10 @@ pythonTest(
 			thrown(() => resume(join(temporaryFolder(), "none"))),
 			thrown(() => resume(temporaryFolder())),
 			broken(write("spec.json", "{")),
-			broken(write("events.jsonl", "")),
+			broken((copy) => {
+				for (const log of ["events.jsonl", "worker.jsonl"])
+					write(log, "")(copy);
+			}),
 			broken(write("events.jsonl", "{}\n")),
 		]) {
 			assert.instance(error, InputError);
