@@ -30,6 +30,7 @@ export type ErrorCode =
 	| "INSTALL_FAILED"
 	| "INSPECTION_FAILED"
 	| "DATA_INVALID"
+	| "DATA_NOT_FOUND"
 	| "MODEL_INVALID"
 	| "MODEL_CLOSED"
 	| "DOWNLOAD_FAILED"
@@ -49,6 +50,7 @@ export type ErrorCode =
 	| "HUB_PUSH_FAILED"
 	| "METRIC_FAILED"
 	| "WORKER_START_TIMEOUT"
+	| "WORKER_STALLED"
 	| "WORKER_CRASHED"
 	| "WORKER_FAILED"
 	| "INCOMPATIBLE_PROTOCOL"
@@ -126,6 +128,14 @@ export class CanceledError extends CaptuneError {
 			...(runId === undefined ? {} : { runId }),
 		});
 	}
+}
+
+/** What a failed write is: no room, by the disk, a quota or a limit on files, or anything else. */
+export function diskCode(error: unknown): "DISK_FULL" | "OUTPUT_UNWRITABLE" {
+	const { code = "" } = error as NodeJS.ErrnoException;
+	return ["ENOSPC", "EDQUOT", "EFBIG"].includes(code)
+		? "DISK_FULL"
+		: "OUTPUT_UNWRITABLE";
 }
 
 /** A headline and one line per issue. */

@@ -133,6 +133,14 @@ export type {
 	LoadedModel,
 	ModelFacts,
 } from "./serving/loaded-model.js";
+export {
+	type NotChecked,
+	type SmokeCheck,
+	type SmokeCheckName,
+	type SmokeOptions,
+	type SmokeResult,
+	smoke,
+} from "./smoke.js";
 export { hashSpec } from "./spec/hash.js";
 export {
 	defineSpec,

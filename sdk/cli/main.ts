@@ -12,6 +12,7 @@ import { reportCommand } from "./commands/report.js";
 import { resumeCommand } from "./commands/resume.js";
 import { runsCommand } from "./commands/runs.js";
 import { schemaCommand } from "./commands/schema.js";
+import { smokeCommand } from "./commands/smoke.js";
 import { makeProgram, run } from "./program.js";
 
 const commands = [
@@ -21,6 +22,7 @@ const commands = [
 	evaluateCommand(),
 	generateCommand(),
 	previewCommand(),
+	smokeCommand(),
 	reportCommand(),
 	exportCommand(),
 	runsCommand(),

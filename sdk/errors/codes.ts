@@ -75,6 +75,12 @@ export const errorCodes = {
 		remedy:
 			'Mend the rows ([their codes](#rows)), or leave them out with `data.onBadRow: "drop"`.',
 	},
+	DATA_NOT_FOUND: {
+		cause:
+			"A smoke run has found nothing at a path of the spec, and asks no network for a dataset.",
+		remedy:
+			"Point the source to a local copy, or let stand-in rows be drawn: `standInRows`, `--stand-in-rows`.",
+	},
 	MODEL_INVALID: {
 		cause:
 			"A model or an adapter cannot be used: no such model, files missing, another architecture, or an adapter of another model.",
@@ -169,6 +175,12 @@ export const errorCodes = {
 			"The worker process ended without a word: killed for memory, by somebody, or by a fault in native code.",
 		remedy:
 			"`data` has exit code, signal and last lines. `resume(folder)` goes on from the last checkpoint.",
+	},
+	WORKER_STALLED: {
+		cause:
+			"The worker's process lives, but its work has not moved for longer than `stallTimeoutMs` allows in that stage; it was killed. `traceback` says where it stood.",
+		remedy:
+			"`resume(folder)` goes on from the last checkpoint. Raise `stallTimeoutMs` for a stage that honestly takes so long.",
 	},
 	WORKER_FAILED: {
 		cause:

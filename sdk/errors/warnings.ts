@@ -13,6 +13,11 @@ export const warnings = {
 			"Another process knocked at the run's port without its key. It learnt nothing.",
 		remedy: "None needed; a port scanner does it.",
 	},
+	LOG_FLOODED: {
+		cause:
+			"The worker printed faster than lines can be kept; `data.lines` counts those that were left out.",
+		remedy: "None needed; look for what prints in a loop.",
+	},
 	PICTURES_SHARED: {
 		cause: "Two splits have pictures in common, so scores will tell too much.",
 		remedy: "Take them out of one of the two.",

@@ -1,4 +1,5 @@
 // The SDK's end of the line to one worker. It knows frames, numbers and keys; what is inside a message it does not know.
+import { setImmediate as turn } from "node:timers/promises";
 import type { Router } from "zeromq";
 import {
 	type Beat,
@@ -58,6 +59,8 @@ export class Link {
 	#peer: Buffer | undefined;
 	#greeted = false;
 	#received = 0;
+	/** Number of the event after which the worker was asked to send again. */
+	#askedAfter = -1;
 	#sending: Promise<void> = Promise.resolve();
 	#reading: Promise<void>;
 
@@ -138,6 +141,8 @@ export class Link {
 			} catch (error) {
 				this.#handlers.onFault(error);
 			}
+			// Frames that are there already are read without a pause in between, in which readers could keep up.
+			await turn();
 		}
 	}
 
@@ -181,7 +186,9 @@ export class Link {
 			if (fresh.length > 0) this.#handlers.onEvents(fresh);
 			this.#received += fresh.length;
 		}
-		this.#acknowledge(isGap);
+		// Once for a gap, not for every batch after it; should the request be lost, a beat repeats it.
+		this.#acknowledge(isGap && this.#askedAfter !== this.#received);
+		if (isGap) this.#askedAfter = this.#received;
 	}
 
 	#takeBeat(beat: Beat): void {

@@ -1,9 +1,9 @@
 // What the page on errors lists.
-import { exitCodeOf } from "../cli/exit-codes.js";
+import { exitCodeOfError } from "../cli/exit-codes.js";
 import { type Explanation, errorCodes } from "../errors/codes.js";
 import { rowProblems } from "../errors/row-problems.js";
 import { warnings } from "../errors/warnings.js";
-import { CaptuneError, type ErrorCode } from "../errors.js";
+import type { ErrorCode } from "../errors.js";
 import { table } from "../export/markup.js";
 import { cell } from "./fields.js";
 
@@ -17,7 +17,7 @@ ${table(
 	rows(errorCodes).map(([name, code, ...rest]) => [
 		code as string,
 		...rest,
-		String(exitCodeOf(new CaptuneError(name as ErrorCode, ""))),
+		String(exitCodeOfError(name as ErrorCode)),
 	]),
 )}
 ## Rows

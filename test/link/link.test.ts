@@ -196,7 +196,7 @@ pythonTest(
 	"a worker of another run, or of another protocol, is refused by name",
 	async () => {
 		const cases = [
-			[{ protocol: 99 }, /protocol 99.*speaks 1/, "INCOMPATIBLE_PROTOCOL"],
+			[{ protocol: 99 }, /protocol 99.*speaks 2/, "INCOMPATIBLE_PROTOCOL"],
 			[{}, /belongs to run other/, "PROTOCOL_ERROR"],
 		] as const;
 		for (const [plan, message, code] of cases) {
