@@ -41,6 +41,7 @@ export default {
 	},
 	intentionallyNotExported: [
 		"ReadyMessage",
+		"checkNames",
 		"splits",
 		"textMetricNames",
 		"tokenMetricNames",
