@@ -78,17 +78,20 @@ export {
 	type Difference,
 	exactMatch,
 	MetricError,
+	type MetricFailure,
 	type OwnCorpusMetric,
 	type OwnExampleMetric,
 	type OwnMetric,
 	type RougeScore,
 	type RougeType,
 	rougeS,
+	type SkipOptions,
 	scoreCorpus,
 	scoreRouge,
 	type TextExample,
 	type TextMetricName,
 	type TokenMetricName,
+	type TokenOptions,
 	tagF1,
 } from "./metrics/index.js";
 export type { FinetuneOptions } from "./options.js";
@@ -107,6 +110,7 @@ export {
 export type { Chart } from "./report/charts.js";
 export { report } from "./report/report.js";
 export { resume } from "./resume.js";
+export type { BestCheckpoint } from "./run/checkpoints.js";
 export type { EvaluationResult } from "./run/conclusion.js";
 export type * from "./run/event.generated.js";
 export { listRuns, type RunListing } from "./run/list.js";

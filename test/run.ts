@@ -1,43 +1,107 @@
 // `npm test`: prepares what is needed, runs every test, and closes with "N passed, N failed, N skipped".
 // `npm test -- link report` runs only what has one of the words in its name.
-import { readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, relative } from "node:path";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { ensureEnvironment } from "../sdk/launch/environment.js";
 import { installPrinter } from "../sdk/terminal/environment.js";
+import { runInLanes, type Task } from "./support/lanes.js";
+import { Surroundings } from "./support/leftovers.js";
 import { ensureTestTools } from "./support/tools.js";
 
-interface Tally {
+interface Outcome {
 	passed: number;
 	failed: number;
 	skipped: number;
+	/** What is shown: everything of a failure, the reasons of what was skipped. */
+	output: string;
 }
+
+/** They hold a process to a time, which other work beside them would break. */
+const alone = ["test/e2e/endings.test.ts", "test/inspect/doctor.test.ts"];
+/** They build the package in its own folder. */
+const building = ["test/package/package.test.ts", "test/e2e/notebooks.test.ts"];
+/** What others stand on comes first, then what takes longest, so that no lane ends long before the other. */
+const order = [
+	...["schema", "spec", "metrics", "link", "run", "launch"],
+	...["python/worker", "python/phi3_v", "e2e/stamps", "readme", "e2e"],
+];
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const words = process.argv.slice(2);
-const total: Tally = { passed: 0, failed: 0, skipped: 0 };
+const total = { passed: 0, failed: 0, skipped: 0 };
 const failures: string[] = [];
 
 const { python } = await ensureEnvironment({ onProgress: installPrinter() });
 const testPython = await ensureTestTools(python);
-const env = {
-	CAPTUNE_TEST_PYTHON: testPython,
-	NO_COLOR: "1",
-	FORCE_COLOR: "0",
-};
 
-for (const [name, check] of Object.entries(staticChecks()))
-	await report(name, () => tally(check));
-for (const file of testFiles()) await report(file, () => runUvu(file));
-await report("test/python", runPytest);
+const tasks = [
+	...Object.entries(staticChecks()).map(([name, command]) =>
+		task(name, (env) => check(command, env)),
+	),
+	...testFiles().map((file) => task(file, (env) => runUvu(file, env))),
+	...pythonFolders().map((folder) =>
+		task(folder, (env) => runPytest(folder, env)),
+	),
+].filter(
+	({ name }) => words.length === 0 || words.some((w) => name.includes(w)),
+);
+const rank = ({ name }: Task) => {
+	const at = order.findIndex((part) => name.startsWith(`test/${part}`));
+	return at < 0 && name.includes("/") ? order.length : at;
+};
+await runInLanes(
+	tasks.sort((a, b) => rank(a) - rank(b)),
+	Math.min(4, availableParallelism()),
+);
 
 console.log(failures.map((name) => `failed: ${name}`).join("\n"));
 console.log(
 	`${total.passed} passed, ${total.failed} failed${total.skipped ? `, ${total.skipped} skipped` : ""}`,
 );
 process.exitCode = total.failed > 0 ? 1 : 0;
+
+/** Runs it in surroundings of its own, counts what came out, and says so at once. */
+function task(
+	name: string,
+	run: (env: Record<string, string>) => Promise<Outcome>,
+): Task {
+	return {
+		name,
+		alone: alone.includes(name),
+		key: building.includes(name) ? "dist" : "",
+		async run() {
+			const started = Date.now();
+			const surroundings = new Surroundings();
+			const { output, ...outcome } = await run({
+				CAPTUNE_TEST_PYTHON: testPython,
+				TMPDIR: surroundings.folder,
+				// Lanes share the processor; threads that wait for one another would take it from both.
+				OMP_NUM_THREADS: "1",
+				NO_COLOR: "1",
+				FORCE_COLOR: "0",
+			});
+			const left = await surroundings.clear();
+			if (left.length > 0) outcome.failed = Math.max(outcome.failed, 1);
+			total.passed += outcome.passed;
+			total.failed += outcome.failed;
+			total.skipped += outcome.skipped;
+			if (outcome.failed > 0) failures.push(name);
+			const seconds = ((Date.now() - started) / 1000).toFixed(1);
+			const parts = Object.entries(outcome).flatMap(([kind, count]) =>
+				count > 0 ? [`${count} ${kind}`] : [],
+			);
+			const lines = [
+				...[output].filter((text) => text !== ""),
+				...left.map((what) => `${name} left behind: ${what}`),
+				`${name}: ${parts.join(", ")} (${seconds} s)`,
+			];
+			console.log(lines.join("\n"));
+		},
+	};
+}
 
 /** Each counts as one test. */
 function staticChecks(): Readonly<Record<string, readonly string[]>> {
@@ -53,52 +117,45 @@ function staticChecks(): Readonly<Record<string, readonly string[]>> {
 	};
 }
 
-/** The quick ones first: a mistake in the foundations shows before the long ones run. */
 function testFiles(): string[] {
-	const order = ["schema", "spec", "metrics", "link", "run", "launch"];
-	const rank = (file: string) => {
-		const at = order.indexOf(file.split("/")[1] ?? "");
-		return at < 0 ? order.length : at;
-	};
 	return readdirSync(join(root, "test"), { recursive: true })
 		.map((file) => `test/${file}`)
 		.filter((file) => file.endsWith(".test.ts"))
-		.sort()
-		.sort((a, b) => rank(a) - rank(b));
+		.sort();
 }
 
-async function report(name: string, run: () => Promise<Tally>): Promise<void> {
-	if (words.length > 0 && !words.some((word) => name.includes(word))) return;
-	const started = Date.now();
-	const outcome = await run();
-	total.passed += outcome.passed;
-	total.failed += outcome.failed;
-	total.skipped += outcome.skipped;
-	if (outcome.failed > 0) failures.push(name);
-	const seconds = ((Date.now() - started) / 1000).toFixed(1);
-	const parts = Object.entries(outcome).flatMap(([kind, count]) =>
-		count > 0 ? [`${count} ${kind}`] : [],
-	);
-	console.log(`${name}: ${parts.join(", ")} (${seconds} s)`);
+function pythonFolders(): string[] {
+	return readdirSync(join(root, "test/python"), { withFileTypes: true })
+		.filter((entry) => entry.isDirectory() && entry.name !== "__pycache__")
+		.map(({ name }) => `test/python/${name}`)
+		.sort();
 }
 
-async function tally([file, ...args]: readonly string[]): Promise<Tally> {
-	const result = await execa(file as string, args, {
+async function check(
+	[file, ...args]: readonly string[],
+	env: Record<string, string>,
+): Promise<Outcome> {
+	const { failed, all } = await execa(file as string, args, {
 		cwd: root,
 		reject: false,
-		stdio: "inherit",
+		all: true,
 		env,
 	});
 	return {
-		passed: result.failed ? 0 : 1,
-		failed: result.failed ? 1 : 0,
+		passed: failed ? 0 : 1,
+		failed: failed ? 1 : 0,
 		skipped: 0,
+		output: failed ? all : "",
 	};
 }
 
 /** Each file in a process of its own: a leaked handle ends at the deadline, and a file without tests fails. */
-async function runUvu(file: string): Promise<Tally> {
-	const limit = /^test\/(e2e|package|readme)\//.test(file) ? 600_000 : 180_000;
+async function runUvu(
+	file: string,
+	env: Record<string, string>,
+): Promise<Outcome> {
+	const isLong = /^test\/(e2e|package|readme|cli|report)\//.test(file);
+	const limit = isLong ? 900_000 : 300_000;
 	const result = await execa(process.execPath, ["--import", "tsx", file], {
 		cwd: root,
 		reject: false,
@@ -107,7 +164,6 @@ async function runUvu(file: string): Promise<Tally> {
 		killSignal: "SIGKILL",
 		env,
 	});
-	const leaked = await killLeftWorkers();
 	const count = (label: string) =>
 		Number(
 			new RegExp(`^\\s+${label}:\\s+(\\d+)`, "m").exec(result.all)?.[1] ?? 0,
@@ -115,45 +171,45 @@ async function runUvu(file: string): Promise<Tally> {
 	const passed = count("Passed");
 	const skipped = count("Skipped");
 	const failed = count("Total") - passed;
-	const isBroken =
-		result.failed || leaked > 0 || passed + skipped + failed === 0;
-	if (isBroken || failed > 0) console.log(result.all);
-	else
-		for (const line of result.all.split("\n"))
-			if (/^(skipped|note):/.test(line)) console.log(`  ${line}`);
-	if (result.timedOut) console.log(`${file} took longer than ${limit} ms`);
-	if (leaked > 0) console.log(`${file} left ${leaked} workers running`);
-	return { passed, failed: isBroken ? Math.max(failed, 1) : failed, skipped };
+	const isBroken = result.failed || passed + skipped + failed === 0;
+	const output = [
+		isBroken || failed > 0 ? result.all : reasons(result.all),
+		result.timedOut ? `${file} took longer than ${limit} ms` : "",
+	];
+	return {
+		passed,
+		failed: isBroken ? Math.max(failed, 1) : failed,
+		skipped,
+		output: output.filter((text) => text !== "").join("\n"),
+	};
 }
 
-/** No test may leave a worker process behind. Those of other programs have a living parent. */
-async function killLeftWorkers(): Promise<number> {
-	const { stdout } = await execa("ps", ["-eo", "pid=,ppid=,args="]);
-	const orphans = stdout.split("\n").flatMap((line) => {
-		const [, pid, args] = /^\s*(\d+)\s+1\s+(.*)$/.exec(line) ?? [];
-		return args?.includes("runpy.run_module(sys.argv") ? [Number(pid)] : [];
-	});
-	for (const pid of orphans) process.kill(pid, "SIGKILL");
-	return orphans.length;
+/** Why something was left out, which nobody should have to look for. */
+function reasons(output: string): string {
+	const lines = output.split("\n");
+	return lines
+		.filter((line) => /^(skipped:|note:|SKIPPED)/.test(line))
+		.map((line) => `  ${line}`)
+		.join("\n");
 }
 
-async function runPytest(): Promise<Tally> {
-	const xml = join(tmpdir(), `captune-pytest-${process.pid}.xml`);
+async function runPytest(
+	folder: string,
+	env: Record<string, string>,
+): Promise<Outcome> {
+	const xml = join(env["TMPDIR"] as string, "junit.xml");
+	const basetemp = join(env["TMPDIR"] as string, "pytest");
 	const result = await execa(
 		testPython,
 		[
-			"-m",
-			"pytest",
-			"-c",
-			"python/pyproject.toml",
-			"-q",
-			`--junit-xml=${xml}`,
-			relative(process.cwd(), join(root, "test/python")),
+			...["-m", "pytest", "-c", "python/pyproject.toml", "-q"],
+			...[`--junit-xml=${xml}`, `--basetemp=${basetemp}`, folder],
 		],
-		{ cwd: root, reject: false, stdio: "inherit", env },
+		{ cwd: root, reject: false, all: true, env },
 	);
-	const head = readFileSync(xml, "utf8").slice(0, 2_000);
-	rmSync(xml);
+	const head = existsSync(xml) ? readFileSync(xml, "utf8").slice(0, 2_000) : "";
+	for (const made of [xml, basetemp])
+		rmSync(made, { recursive: true, force: true });
 	const count = (name: string) =>
 		Number(new RegExp(`${name}="(\\d+)"`).exec(head)?.[1] ?? 0);
 	const failed = count("failures") + count("errors");
@@ -162,5 +218,6 @@ async function runPytest(): Promise<Tally> {
 		passed: count("tests") - failed - skipped,
 		failed: result.failed ? Math.max(failed, 1) : failed,
 		skipped,
+		output: result.failed ? result.all : reasons(result.all),
 	};
 }

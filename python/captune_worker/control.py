@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import Abandoned, Canceled
+from .wire import FrameError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,8 @@ class Control:
         self._prune: list[int] = []
         self._statistics: list[tuple[str, str]] = []
         self._scores: list[dict[str, Any]] = []
+        self.waited_at = time.monotonic()
+        """Until when training last waited for the outside: no fault of its own."""
 
     def request_stop(self) -> None:
         """Ends training after the step in hand (from a signal or a thread)."""
@@ -173,11 +176,21 @@ class Control:
             message = self._inbox.get(block=timeout is not None, timeout=timeout)
         except queue.Empty:
             return None
+        finally:
+            if timeout is not None:
+                self.waited_at = time.monotonic()
         if isinstance(message, Exception):
             raise message
         return message
 
     def _take(self, message: dict[str, Any]) -> None:
+        try:
+            self._obey(message)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise FrameError(f"not a control message: {reason}") from error
+
+    def _obey(self, message: dict[str, Any]) -> None:
         match message["type"]:
             case "start":
                 self._start = Start(spec=message["spec"], task=_task(message["task"]))
@@ -196,6 +209,8 @@ class Control:
                 self._scores.append(message)
             case "tensorStatistics":
                 self._statistics.append((message["requestId"], message["pattern"]))
+            case unknown:
+                raise FrameError(f"no control message is called {unknown!r}")
 
 
 def _task(task: dict[str, Any]) -> Train | Evaluate:

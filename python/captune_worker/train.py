@@ -244,6 +244,7 @@ class Trainer:
                     sums = self._model.answer_sums(batch, inputs)
             else:
                 sums = self._model.answer_sums(batch, inputs)
+            self._report.moved()
             part = (sums.loss * share.to(sums.loss.device, non_blocking=True)).sum()
             self._scaler.scale(part).backward()
             loss += part.detach()

@@ -87,6 +87,7 @@ const endings: Readonly<Record<ErrorCode, ExitName>> = {
 	OUT_OF_MEMORY: "unavailable",
 	WORKER_START_TIMEOUT: "unavailable",
 	WORKER_CRASHED: "unavailable",
+	WORKER_STALLED: "unavailable",
 	HUB_PUSH_FAILED: "unavailable",
 	WORKER_FAILED: "internal",
 	PROTOCOL_ERROR: "internal",
@@ -105,6 +106,10 @@ const endings: Readonly<Record<ErrorCode, ExitName>> = {
 /** The code of an ending by its name. */
 export const exitCode = (name: ExitName): number =>
 	exitCodes.find((one) => one.name === name)?.code as number;
+
+/** How a command ends that failed with an error of this code. */
+export const exitCodeOfError = (code: ErrorCode): number =>
+	exitCode(endings[code]);
 
 /** How a command ends that failed with this error; what is no error of captune's is a fault of captune. */
 export const exitCodeOf = (error: unknown): number =>

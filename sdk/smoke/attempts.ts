@@ -1,6 +1,6 @@
 // The run of a smoke run: an attempt that is stopped after its first step, and one that goes on from there.
 import { CallbackError, InputError, WorkerError } from "../errors.js";
-import type { OwnMetric } from "../metrics/index.js";
+import { type FinetuneOptions, processOptions } from "../options.js";
 import { resume } from "../resume.js";
 import type { RunEvent } from "../run/event.generated.js";
 import type { FinetuneResult } from "../run/result.js";
@@ -11,10 +11,7 @@ import type { ResolvedSpec } from "../spec/spec.generated.js";
 /** What both attempts need. */
 export interface Surroundings {
 	readonly python: string;
-	readonly metrics: Readonly<Record<string, OwnMetric>>;
-	readonly signal: AbortSignal | undefined;
-	readonly startTimeoutMs: number;
-	readonly graceMs: number;
+	readonly options: FinetuneOptions;
 }
 
 /** An attempt that has ended well, or whose metrics threw. */
@@ -27,17 +24,17 @@ export interface Attempt {
 /** Makes one step, saves, evaluates, and stops. */
 export async function firstAttempt(
 	spec: ResolvedSpec,
-	{ signal, ...surroundings }: Surroundings,
+	{ python, options }: Surroundings,
 ): Promise<Attempt> {
 	const run = startRun(
 		{
-			...surroundings,
+			...processOptions(options),
+			python,
 			runId: "smoke",
 			spec,
 			folder: spec.output.folder as string,
-			wheels: undefined,
 		},
-		signal,
+		options.signal,
 	);
 	// Told once the session knows of the step, and before the decision on it, so that the worker makes no other.
 	run.on("step", () => queueMicrotask(() => run.stop().catch(() => {})));
@@ -47,14 +44,8 @@ export async function firstAttempt(
 /** Goes on to the last step. */
 export const secondAttempt = (
 	folder: string,
-	{ signal, ...surroundings }: Surroundings,
-): Promise<Attempt> =>
-	attemptOf(
-		resume(folder, {
-			...surroundings,
-			...(signal === undefined ? {} : { signal }),
-		}),
-	);
+	{ python, options }: Surroundings,
+): Promise<Attempt> => attemptOf(resume(folder, { ...options, python }));
 
 async function attemptOf(run: FinetuneRun): Promise<Attempt> {
 	const events: RunEvent[] = [];

@@ -9,7 +9,6 @@ import { previewResolved } from "../preview/preview.js";
 import type { PreviewData } from "../preview/types.js";
 import { extrasOf } from "../spec/extras.js";
 import type { ResolvedSpec, Spec } from "../spec/spec.generated.js";
-import type { Surroundings } from "./attempts.js";
 import { cutToData } from "./cut.js";
 import { demandFiles, explained, isTooLong } from "./data-trouble.js";
 import type { Finding } from "./result.js";
@@ -37,7 +36,11 @@ export async function readData(
 		folder,
 		python,
 		signal,
-	}: Pick<Surroundings, "python" | "signal"> & { readonly folder: string },
+	}: {
+		readonly folder: string;
+		readonly python: string;
+		readonly signal: AbortSignal | undefined;
+	},
 ): Promise<
 	Finding<{ readonly seen: PreviewData; readonly spec: ResolvedSpec }>
 > {

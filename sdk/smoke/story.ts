@@ -7,7 +7,7 @@ import type { SpecOfRows } from "../finetune.js";
 import { loadModel } from "../load-model.js";
 import {
 	type FinetuneOptions,
-	metricIssues,
+	optionIssues,
 	processOptions,
 } from "../options.js";
 import type { PreviewData } from "../preview/types.js";
@@ -52,10 +52,11 @@ export async function conduct(
 	folder: string,
 	{ spec, data, standInRows, options }: Undertaking,
 ): Promise<void> {
-	const { metrics, startTimeoutMs, graceMs } = processOptions(options);
+	const session = processOptions(options);
+	const { metrics } = session;
 	const { signal } = options;
 	const resolved = await list.check("spec", async () => {
-		const issues = [...metricIssues(metrics), ...rowsIssues(spec?.data, data)];
+		const issues = [...optionIssues(session), ...rowsIssues(spec?.data, data)];
 		if (issues.length > 0) throw new SpecError(issues, "The options are");
 		const whole = await withOwnRows(spec, data, join(folder, "rows"), signal);
 		const value = resolveSpec(whole, { metrics: Object.keys(metrics) });
@@ -80,7 +81,7 @@ export async function conduct(
 		...story.notChecked,
 		...unreadRows(Object.fromEntries(counts)),
 	];
-	const surroundings = { python, metrics, signal, startTimeoutMs, graceMs };
+	const surroundings = { python, options };
 	const cut = cutToSteps(readable, join(folder, "run"));
 	await trainAndScore(list, cut, surroundings);
 	await useResult(list, cut, seen, surroundings, folder);
@@ -183,7 +184,7 @@ async function exportAs(
 	};
 }
 
-const processOf = ({ python, signal }: Surroundings) => ({
+const processOf = ({ python, options: { signal } }: Surroundings) => ({
 	python,
 	...(signal === undefined ? {} : { signal }),
 });

@@ -6,6 +6,7 @@ import {
 	mkdirSync,
 	readdirSync,
 	readFileSync,
+	writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -22,6 +23,7 @@ import {
 	finetune,
 	InputError,
 	pushToHub,
+	resume,
 	SpecError,
 } from "../../sdk/index.js";
 import type { EventBody } from "../../sdk/run/journal.js";
@@ -277,6 +279,42 @@ pythonTest(
 		assert.instance(error, InputError);
 		assert.is(error.code, "HUB_PUSH_FAILED");
 		assert.not(existsSync(join(received, "somebody/else")));
+	},
+);
+
+pythonTest(
+	"killed while it writes its merged model, a run is resumed and has it",
+	async () => {
+		const folder = join(temporaryFolder(), "run");
+		const spec = shortSpec({ output: { folder, merged: true } });
+		const script = join(temporaryFolder(), "script.mts");
+		writeFileSync(
+			script,
+			`import { finetune } from ${JSON.stringify(path("../../sdk/index.ts"))};
+const run = finetune(${JSON.stringify(spec)}, { python: ${JSON.stringify(python)} });
+for await (const event of run.events("stage"))
+	if (event.message === "merged model") setTimeout(() => process.kill(process.pid, "SIGKILL"), 1_500);
+`,
+		);
+		const { signal } = await execa(
+			process.execPath,
+			["--import", "tsx", script],
+			{ cwd: path("../.."), reject: false },
+		);
+		assert.is(signal, "SIGKILL");
+		assert.not.ok(existsSync(join(folder, "merged")));
+		const resumed = await resume(folder, { python });
+		assert.is(resumed.status, "completed");
+		assert.is(resumed.steps, 4);
+		assert.is(resumed.merged, join(folder, "merged"));
+		assert.ok(existsSync(join(folder, "merged", "model.safetensors")));
+		assert.equal(
+			readdirSync(folder).filter((name) => name.includes("partial")),
+			[],
+		);
+		const end = checkedLog(folder, "events.jsonl").at(-1);
+		assert.ok(end?.type === "end" && end.status === "completed");
+		assert.is(end.attempt, 2);
 	},
 );
 

@@ -11,6 +11,7 @@ import {
 	resume,
 	type Spec,
 } from "../../sdk/index.js";
+import { processOptions } from "../../sdk/options.js";
 import { startRun } from "../../sdk/run/run.js";
 import { localBoeings } from "../support/aircraft.js";
 import { checkedLog } from "../support/events.js";
@@ -73,11 +74,7 @@ pythonTest(
 				runId: "recipe",
 				spec: resolveSpec(spec),
 				folder: spec.output?.folder as string,
-				python: testPython,
-				wheels: undefined,
-				metrics: {},
-				startTimeoutMs: 60_000,
-				graceMs: 30_000,
+				...processOptions({ python: testPython as string }),
 				program: {
 					module: "telling",
 					code: fileURLToPath(new URL("../fixtures", import.meta.url)),

@@ -217,6 +217,12 @@ pythonTest(
 		const events = checkedLog(run.folder, "events.jsonl");
 		assert.ok(events.some(({ type }) => type === "checkpoint"));
 		assert.ok(events.filter(({ type }) => type === "step").length < 50);
+		const end = events.at(-1);
+		assert.ok(end?.type === "end" && end.status === "failed");
+		assert.is(end.error?.code, "METRIC_FAILED");
+		const page = readFileSync(join(run.folder, "report.html"), "utf8");
+		assert.match(page, /This run failed/);
+		assert.match(page, /out of luck/);
 	},
 );
 
