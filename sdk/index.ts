@@ -114,6 +114,7 @@ export type { BestCheckpoint } from "./run/checkpoints.js";
 export type { EvaluationResult } from "./run/conclusion.js";
 export type * from "./run/event.generated.js";
 export { listRuns, type RunListing } from "./run/list.js";
+export type { WorkerStage } from "./run/liveness.js";
 export type { FinetuneResult, SplitResult, SplitScores } from "./run/result.js";
 export type {
 	EvaluationRun,
