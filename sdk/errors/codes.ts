@@ -77,7 +77,7 @@ export const errorCodes = {
 	},
 	DATA_NOT_FOUND: {
 		cause:
-			"A smoke run has found nothing at a path of the spec, and asks no network for a dataset.",
+			"A smoke run has found nothing at a path of the spec, or could not reach the hub for a dataset.",
 		remedy:
 			"Point the source to a local copy, or let stand-in rows be drawn: `standInRows`, `--stand-in-rows`.",
 	},
