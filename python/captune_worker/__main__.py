@@ -62,7 +62,7 @@ def main() -> int:
         told = end_error(refusal, report.stage_name)
         print(msgspec.json.encode(told).decode(), file=sys.stderr)
         code, last_words = EXIT_UNWRITABLE, 0.0
-    link.finish(last_words if link.is_attended else 0.0)
+    link.finish(last_words, lambda: control.is_abandoned or not link.is_attended)
     journal.close()
     if tracking.hangs:
         # Its library would wait for it at the interpreter's exit.

@@ -94,6 +94,11 @@ class Control:
         self._stop = True
 
     @property
+    def is_abandoned(self) -> bool:
+        """Is the SDK gone?"""
+        return self._abandoned
+
+    @property
     def stopping(self) -> bool:
         """Has a stop been asked for?"""
         self._drain()

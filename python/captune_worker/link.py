@@ -58,6 +58,7 @@ class Link:
         self._awake = False
         self._closing = threading.Event()
         self._deadline = 0.0
+        self._is_moot: Callable[[], bool] = lambda: False
         self._welcome = False
         self._sent = 0
         self._acknowledged = 0
@@ -85,9 +86,15 @@ class Link:
         except BlockingIOError:
             pass  # a full pipe wakes the thread as well
 
-    def finish(self, seconds: float) -> None:
-        """Waits until the SDK has everything, at most so long, and disconnects."""
+    def finish(
+        self, seconds: float, is_moot: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Waits until the SDK has everything, at most so long, and disconnects.
+
+        ``is_moot`` tells that nobody is left to wait for.
+        """
         self._deadline = time.monotonic() + seconds
+        self._is_moot = is_moot
         self._closing.set()
         self.notify()
         self._thread.join()
@@ -172,7 +179,8 @@ class Link:
         if not self._closing.is_set():
             return False
         everything = self._welcome and self._acknowledged == self._journal.last
-        return everything or time.monotonic() >= self._deadline
+        is_over = time.monotonic() >= self._deadline or self._is_moot()
+        return everything or is_over
 
     def _beat(self, dealer: zmq.Socket) -> None:
         if not self._welcome:

@@ -3,7 +3,7 @@
 import os
 import re
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -34,8 +34,7 @@ def redact(text: str) -> str:
 
 def redacted(said: Said) -> Said:
     """The event with every text in it redacted."""
-    plain = _walk(msgspec.to_builtins(said))
-    return msgspec.convert(plain, type(said))
+    return _walk(said)
 
 
 @cache
@@ -53,9 +52,14 @@ def _starred(match: re.Match[str]) -> str:
     return f"{match['url'] or match['bearer'] or ''}{STARS}"
 
 
-def _walk(value: object) -> object:
+def _walk(value: Any) -> Any:
     if isinstance(value, str):
         return redact(value)
+    if isinstance(value, msgspec.Struct):
+        fields = msgspec.structs.asdict(value).items()
+        return msgspec.structs.replace(
+            value, **{name: _walk(one) for name, one in fields}
+        )
     if isinstance(value, list):
         return [_walk(one) for one in value]
     if isinstance(value, dict):

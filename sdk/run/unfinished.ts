@@ -123,17 +123,22 @@ function inFolder(spec: ResolvedSpec, folder: string): ResolvedSpec {
 	};
 }
 
+/** A caller that dies at once may have stored nothing of what its worker has written down. */
 function readRunId(folder: string): string {
-	// Of a run that was let go at once only its worker has told.
-	const name = [runFiles.events, runFiles.worker].find((one) =>
-		readText(folder, one).includes("\n"),
-	);
-	const text = readText(folder, name ?? runFiles.events);
-	const line = text.slice(0, text.indexOf("\n") + 1);
-	const event = parse(line, folder, runFiles.events);
+	const isStored = firstLine(folder, runFiles.events) !== "";
+	const name =
+		isStored || !existsSync(join(folder, runFiles.worker))
+			? runFiles.events
+			: runFiles.worker;
+	const event = parse(firstLine(folder, name), folder, name);
 	if (isEvent(event)) return event.runId;
-	const cause = new Error("its first line is no event");
-	throw unknownRun(folder, runFiles.events, cause);
+	throw unknownRun(folder, name, new Error("its first line is no event"));
+}
+
+/** Empty where there is no whole one. */
+function firstLine(folder: string, name: string): string {
+	const text = readText(folder, name);
+	return text.slice(0, text.indexOf("\n") + 1);
 }
 
 const readJson = (folder: string, name: string): unknown =>

@@ -66,7 +66,7 @@ pythonTest(
 				stallTimeoutMs: { train: 1_200, evaluate: 1_200 },
 				metric: "slow",
 				metrics: {
-					slow: () => new Promise((resolve) => setTimeout(resolve, 3_000, 1)),
+					slow: () => new Promise((resolve) => setTimeout(resolve, 2_500, 1)),
 				},
 			},
 		);
@@ -78,19 +78,19 @@ pythonTest(
 	"a caller that blocks its process for seconds does not take the worker for dead",
 	async () => {
 		const run = puppetRun(
-			{ steps: 400, stepMs: 5 },
-			{ stallTimeoutMs: { silence: 2_000, train: 2_000 } },
+			{ steps: 200, stepMs: 5 },
+			{ stallTimeoutMs: { silence: 1_500, train: 1_500 } },
 		);
 		let blocked = 0;
 		run.on("step", ({ step }) => {
 			if (step % 150 !== 0) return;
 			blocked++;
-			const until = performance.now() + 4_000;
+			const until = performance.now() + 3_500;
 			while (performance.now() < until);
 		});
 		const result = await run;
-		assert.is(result.steps, 400);
-		assert.is(blocked, 2);
+		assert.is(result.steps, 200);
+		assert.is(blocked, 1);
 	},
 );
 

@@ -244,6 +244,19 @@ pythonTest(
 	},
 );
 
+pythonTest(
+	"a run of which only the worker's log was written goes on under its id",
+	async () => {
+		const folder = await killed({ ...scored, crashAt: 6, load: 4 });
+		writeFileSync(join(folder, "events.jsonl"), "");
+		const run = resumePuppet(folder);
+		assert.is(run.id, "puppet-run");
+		await run;
+		assert.equal(stepsOf(readRun(folder).events), [1, 2, 3, 4, 5, 6, 7, 8]);
+		checkedLog(folder, "events.jsonl");
+	},
+);
+
 pythonTest("without a checkpoint everything begins anew", async () => {
 	const folder = await killed({ ...scored, crashAt: 6 });
 	const run = resumePuppet(folder);
@@ -409,8 +422,8 @@ pythonTest(
 			thrown(() => resume(temporaryFolder())),
 			broken(write("spec.json", "{")),
 			broken((copy) => {
-				for (const log of ["events.jsonl", "worker.jsonl"])
-					write(log, "")(copy);
+				write("events.jsonl", "")(copy);
+				write("worker.jsonl", "")(copy);
 			}),
 			broken(write("events.jsonl", "{}\n")),
 		]) {

@@ -2,6 +2,9 @@
 
 import errno
 import json
+import os
+import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +43,55 @@ def test_a_folder_appears_complete_or_not_at_all(tmp_path: Path) -> None:
     checkpoint.write_folder(target, lambda one: (one / "b").write_text("new"))
     assert {one.name for one in target.iterdir()} == {"b", checkpoint.MANIFEST}
     assert [one.name for one in tmp_path.iterdir()] == ["step-000001"]
+
+
+def _save_and_die(target: Path, text: str, at: int) -> int:
+    """In a process that is killed before its call number ``at`` that touches the disk.
+
+    Returns how it ended: the signal, or 0.
+    """
+    pid = os.fork()
+    if pid == 0:
+        calls = 0
+
+        def dying(function):
+            def call(*args, **named):
+                nonlocal calls
+                calls += 1
+                if calls == at:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return function(*args, **named)
+
+            return call
+
+        for name in ("mkdir", "open", "fsync", "rename", "rmdir", "unlink"):
+            setattr(os, name, dying(getattr(os, name)))
+        checkpoint.write_folder(target, lambda one: (one / "a").write_text(text))
+        os._exit(0)
+    return os.WTERMSIG(os.waitpid(pid, 0)[1])
+
+
+def test_killed_at_any_call_of_a_save_leaves_what_was_or_what_is(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    old, new = folder / "step-000002", folder / "step-000004"
+    checkpoint.write_folder(old, lambda one: (one / "a").write_text("old"))
+    found = set()
+    for at in range(1, 100):
+        ended = _save_and_die(new, "new", at)
+        assert checkpoint.damage(old) is None
+        if new.exists():
+            assert checkpoint.damage(new) is None
+            assert (new / "a").read_text() == "new"
+        found.add(new.exists())
+        shutil.rmtree(new, ignore_errors=True)
+        if ended == 0:
+            break
+    assert ended == 0
+    assert at > 8, "there were that many calls to die at"
+    assert found == {True, False}
 
 
 @pytest.mark.parametrize("method", ["lora", "full"])

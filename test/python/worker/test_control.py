@@ -1,6 +1,8 @@
 """What the outside wants reaches training at its boundaries, in order."""
 
+import os
 import queue
+import signal
 import threading
 import time
 from pathlib import Path
@@ -8,6 +10,8 @@ from pathlib import Path
 import pytest
 from captune_worker.control import Control, Decision, Evaluate, Start, Train
 from captune_worker.errors import Abandoned, Canceled
+from captune_worker.life import obey_signals
+from captune_worker.serving.desk import Desk
 
 
 @pytest.fixture
@@ -139,3 +143,27 @@ def test_what_comes_is_heard_as_long_as_somebody_sends(
     inbox.put({"type": "cancel"})
     assert control.hear(5)
     assert not control.hear(5)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("kind", [Control, Desk])
+def test_signals_in_the_middle_of_signals_do_not_lock_up(kind: type) -> None:
+    """SIGHUP comes as each thread of a dying parent ends, faster than it is handled."""
+    work = kind(queue.Queue())
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    obey_signals(work)
+
+    def storm() -> None:
+        for _ in range(20_000):
+            os.kill(os.getpid(), signal.SIGHUP)
+            work.abandon()
+
+    try:
+        sender = threading.Thread(target=storm, daemon=True)
+        sender.start()
+        while sender.is_alive():
+            work.request_stop()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
