@@ -137,4 +137,5 @@ def _invalid(folder: Path, path: str, reason: str) -> Refusal:
 def _short(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"is not JSON: {error}"
-    return str(error).strip().splitlines()[0][:300]
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:300]

@@ -8,6 +8,7 @@ numbers its own events.
 import os
 from array import array
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -44,12 +45,12 @@ class Journal:
 
     def append(self, event: msgspec.Struct, durable: bool = False) -> None:
         """Writes one event; ``durable``: returns only when the disk has it."""
-        line = msgspec.json.encode(event) + b"\n"
+        line, packed = _encoded(event)
         _write_all(self._fd, line)
         if durable:
             os.fsync(self._fd)
         first, recent = self._recent
-        recent.append(encode_event(event))
+        recent.append(packed)
         if len(recent) >= 2 * RECENT_EVENTS:
             self._recent = (first + RECENT_EVENTS, recent[RECENT_EVENTS:])
         # Last: what is counted can be read.
@@ -71,6 +72,29 @@ class Journal:
         """Makes everything durable and closes the file."""
         os.fsync(self._fd)
         os.close(self._fd)
+
+
+def _encoded(event: msgspec.Struct) -> tuple[bytes, bytes]:
+    """The event as a line of JSON and as MessagePack.
+
+    A file name may hold bytes that are no UTF-8; they become U+FFFD.
+    """
+    try:
+        return msgspec.json.encode(event) + b"\n", encode_event(event)
+    except UnicodeEncodeError:
+        said = _well_formed(msgspec.to_builtins(event))
+        return msgspec.json.encode(said) + b"\n", encode_event(said)
+
+
+def _well_formed(value: Any) -> Any:
+    match value:
+        case str():
+            return "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in value)
+        case list():
+            return [_well_formed(one) for one in value]
+        case dict():
+            return {_well_formed(key): _well_formed(one) for key, one in value.items()}
+    return value
 
 
 def _cut_torn_line(fd: int) -> int:
