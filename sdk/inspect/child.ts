@@ -11,6 +11,9 @@ const { default: pythonia } = (await import("pythonia")) as unknown as {
 };
 const { proc } = pythonia.com;
 process.on("exit", () => proc.kill("SIGKILL"));
+process.on("SIGTERM", () => giveUp("asked to end"));
+// Standard input ends with the program that asks, however it ends.
+process.stdin.on("close", () => giveUp("nobody asks any more")).resume();
 // A Python that dies leaves every call pending for ever.
 proc.on("exit", (code) => giveUp(`Python exited with code ${code}`));
 setTimeout(() => giveUp(`no answer within ${timeoutMs} ms`), Number(timeoutMs));
