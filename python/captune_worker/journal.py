@@ -5,6 +5,7 @@ before the event can leave the process. All attempts at a run share the file; ea
 numbers its own events.
 """
 
+import contextlib
 import os
 from array import array
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from .errors import Superseded, unwritable
 from .wire import encode_event
 
 RECENT_EVENTS = 4096
@@ -44,11 +46,25 @@ class Journal:
         return len(self._offsets) - 1
 
     def append(self, event: msgspec.Struct, durable: bool = False) -> None:
-        """Writes one event; ``durable``: returns only when the disk has it."""
+        """Writes one event, whole or not at all.
+
+        ``durable``: returns only when the disk has it.
+
+        Raises:
+            Superseded: when another attempt has written to the file.
+            Refusal: ``DISK_FULL``, ``OUTPUT_UNWRITABLE``.
+        """
         line, packed = _encoded(event)
-        _write_all(self._fd, line)
-        if durable:
-            os.fsync(self._fd)
+        self._demand_sole()
+        try:
+            _write_all(self._fd, line)
+            if durable:
+                os.fsync(self._fd)
+        except OSError as error:
+            # Half a line in the middle of a log would spoil all of it.
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, self._offsets[-1])
+            raise unwritable(self._path.parent, error) from error
         first, recent = self._recent
         recent.append(packed)
         if len(recent) >= 2 * RECENT_EVENTS:
@@ -69,9 +85,18 @@ class Journal:
         return [encode_event(msgspec.json.decode(line)) for line in lines]
 
     def close(self) -> None:
-        """Makes everything durable and closes the file."""
-        os.fsync(self._fd)
+        """Makes everything durable, as far as the disk lets it, and closes the file."""
+        with contextlib.suppress(OSError):
+            os.fsync(self._fd)
         os.close(self._fd)
+
+    def _demand_sole(self) -> None:
+        """A worker that was stopped, and wakes beside the next attempt, ends here."""
+        now = os.fstat(self._fd)
+        if now.st_nlink == 0:
+            raise unwritable(self._path.parent, OSError("it was removed"))
+        if now.st_size != self._offsets[-1]:
+            raise Superseded
 
 
 def _encoded(event: msgspec.Struct) -> tuple[bytes, bytes]:

@@ -1,6 +1,7 @@
 // What travels: a kind, a MessagePack map, and for events one MessagePack array of maps. The twin of
 // python/captune_worker/wire.py; test/fixtures/frames.json holds both to the same bytes.
 import { decode, encode } from "@msgpack/msgpack";
+import { WorkerError } from "../errors.js";
 
 /** Version of frames, handshake and order; a worker that speaks another is refused by name. */
 export const PROTOCOL = 2;
@@ -59,9 +60,15 @@ export type SdkFrame =
 			readonly message: unknown;
 	  };
 
-/** A frame that does not follow the protocol. */
-export class FrameError extends Error {
-	override readonly name = "FrameError";
+/** A frame that does not follow the protocol, or follows another version of it. */
+export class FrameError extends WorkerError {
+	constructor(
+		message: string,
+		code: "PROTOCOL_ERROR" | "INCOMPATIBLE_PROTOCOL" = "PROTOCOL_ERROR",
+		cause?: unknown,
+	) {
+		super(code, message, { cause });
+	}
 }
 
 export function encodeFrame(frame: SdkFrame): Uint8Array[] {
@@ -147,7 +154,8 @@ function decodePart(part: Uint8Array): unknown {
 	} catch (error) {
 		throw new FrameError(
 			`A part is not MessagePack: ${error instanceof Error ? error.message : error}`,
-			{ cause: error },
+			"PROTOCOL_ERROR",
+			error,
 		);
 	}
 	if (isDeeper(value, MAX_DEPTH))

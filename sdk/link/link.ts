@@ -153,10 +153,10 @@ export class Link {
 	}
 
 	#greet(hello: Hello): void {
-		const reason = this.#objection(hello);
-		if (reason !== undefined) {
-			this.#post({ kind: "refuse", body: { reason } });
-			throw new FrameError(reason);
+		const objection = this.#objection(hello);
+		if (objection !== undefined) {
+			this.#post({ kind: "refuse", body: { reason: objection.message } });
+			throw objection;
 		}
 		this.#post({ kind: "welcome", body: { protocol: PROTOCOL } });
 		if (this.#greeted) return;
@@ -165,12 +165,17 @@ export class Link {
 		this.#sendControls(0);
 	}
 
-	#objection(hello: Hello): string | undefined {
+	#objection(hello: Hello): FrameError | undefined {
 		const { runId, attempt } = this.#identity;
 		if (hello.protocol !== PROTOCOL)
-			return `The worker speaks protocol ${hello.protocol}, this SDK speaks ${PROTOCOL}.`;
+			return new FrameError(
+				`The worker speaks protocol ${hello.protocol}, this SDK speaks ${PROTOCOL}.`,
+				"INCOMPATIBLE_PROTOCOL",
+			);
 		if (hello.runId !== runId || hello.attempt !== attempt)
-			return `The worker belongs to run ${hello.runId}, attempt ${hello.attempt}, not to run ${runId}, attempt ${attempt}.`;
+			return new FrameError(
+				`The worker belongs to run ${hello.runId}, attempt ${hello.attempt}, not to run ${runId}, attempt ${attempt}.`,
+			);
 		return undefined;
 	}
 

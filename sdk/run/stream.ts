@@ -18,7 +18,8 @@ const telemetry: ReadonlySet<EventType> = new Set([
 	"log",
 ]);
 
-type Listener = (event: RunEvent) => void;
+/** An asynchronous one is not waited for. */
+type Listener = (event: RunEvent) => unknown;
 
 export class EventStream {
 	readonly #listeners = new Map<EventType, Set<Listener>>();
@@ -35,7 +36,8 @@ export class EventStream {
 		for (const reader of this.#readers) reader.push(event);
 		for (const listener of this.#listeners.get(event.type) ?? []) {
 			try {
-				listener(event);
+				const result = listener(event);
+				if (result instanceof Promise) result.catch(this.#onListenerError);
 			} catch (error) {
 				this.#onListenerError(error);
 			}

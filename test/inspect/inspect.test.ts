@@ -62,7 +62,7 @@ for (const [what, shadow, said] of [
 	["finds NaN", inQuestion("return float('nan')"), /JSON|float/],
 	[
 		"answers NaN",
-		"import json; json.dumps = lambda *_, **__: float('nan')",
+		"import json; dumps = json.dumps; json.dumps = lambda value, allow_nan=True, **how: dumps(value, **how) if allow_nan else float('nan')",
 		/JSON/,
 	],
 	["raises", inQuestion("raise OSError('no disk')"), /no disk/],
