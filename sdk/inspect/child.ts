@@ -31,10 +31,8 @@ process.exit(0);
 
 /** Python's error: pythonia leaves the message empty and writes all of it into the stack, the error last. */
 function lastLine({ message, stack = "" }: Error): string {
-	const lines = stack
-		.split("\n")
-		.filter((line) => /^\S*(Error|Exit)/.test(line));
-	return message || lines.at(-1) || "Python failed";
+	const last = stack.trimEnd().split("\n").at(-1) ?? "";
+	return message || last.replace("*** JS *** ", "") || "Python failed";
 }
 
 function giveUp(why: string): void {
