@@ -60,6 +60,7 @@ class Link:
         self._deadline = 0.0
         self._is_moot: Callable[[], bool] = lambda: False
         self._welcome = False
+        self._has_complained = False
         self._sent = 0
         self._acknowledged = 0
         self._received = 0
@@ -98,6 +99,9 @@ class Link:
         self._closing.set()
         self.notify()
         self._thread.join()
+        self._awake = True  # there is nobody to wake any more
+        self._wake_in.close()
+        self._wake_out.close()
 
     def _run(self) -> None:
         context = zmq.Context()
@@ -210,10 +214,11 @@ class Link:
                     self._welcome = True
                 case wire.Refuse(reason=reason):
                     raise Refused(reason)
+                case wire.Ack(received=received) if received > self._journal.last:
+                    reason = f"event {received} is acknowledged, and there is none"
+                    self._complain(wire.FrameError(reason))
                 case wire.Ack(received=received, again=again):
-                    # More than there is: nobody can have stored that.
-                    stored = min(received, self._journal.last)
-                    self._acknowledged = max(self._acknowledged, stored)
+                    self._acknowledged = max(self._acknowledged, received)
                     if again or self._sent < self._acknowledged:
                         self._sent = self._acknowledged
                 case wire.Control(seq=seq, message=message):
@@ -224,12 +229,17 @@ class Link:
                         self._beat(dealer)
 
     def _decode(self, parts: list[bytes]) -> wire.Frame | None:
-        """A frame that is none goes to whoever trains; the link lives to tell of it."""
         try:
             return wire.decode(parts)
         except wire.FrameError as error:
-            self.inbox.put(error)
+            self._complain(error)
             return None
+
+    def _complain(self, error: wire.FrameError) -> None:
+        """The first one goes to whoever trains; the link lives to tell of it."""
+        if not self._has_complained:
+            self._has_complained = True
+            self.inbox.put(error)
 
     def _has_cargo(self) -> bool:
         """Is there an event to send, and room for it?"""
