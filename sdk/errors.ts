@@ -55,7 +55,7 @@ export type ErrorCode =
 	| "WORKER_FAILED"
 	| "INCOMPATIBLE_PROTOCOL"
 	| "PROTOCOL_ERROR"
-	| "DETACHED"
+	| "RUN_DETACHED"
 	| "NOTHING_TO_ATTACH"
 	| "CANCELED";
 
@@ -144,7 +144,7 @@ export function diskCode(error: unknown): "DISK_FULL" | "OUTPUT_UNWRITABLE" {
 export class DetachedError extends CaptuneError {
 	constructor(runId: string, folder: string) {
 		super(
-			"DETACHED",
+			"RUN_DETACHED",
 			`The run goes on without this process; attach("${folder}") comes back to it.`,
 			{ runId, data: { folder } },
 		);

@@ -100,7 +100,7 @@ const endings: Readonly<Record<ErrorCode, ExitName>> = {
 	INSTALL_NO_SPACE: "no-output",
 	RUN_LOCKED: "stopped",
 	HUB_FORBIDDEN: "forbidden",
-	DETACHED: "done",
+	RUN_DETACHED: "done",
 	NOTHING_TO_ATTACH: "stopped",
 	CANCELED: "interrupted",
 };

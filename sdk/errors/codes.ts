@@ -197,7 +197,7 @@ export const errorCodes = {
 		cause: "SDK or worker got a message that the schemas do not know.",
 		remedy: "Report it; `resume(folder)` goes on from the last checkpoint.",
 	},
-	DETACHED: {
+	RUN_DETACHED: {
 		cause:
 			"`detach()` was called: the run goes on without this process, which is not told how it ends.",
 		remedy: "None needed. `attach(folder)` comes back to it, from any process.",

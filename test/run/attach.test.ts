@@ -113,7 +113,7 @@ pythonTest("a run that was let go is come back to, and is whole", async () => {
 	assert.is(run.state, "detached");
 	const error = await errorOf(run);
 	assert.instance(error, DetachedError);
-	assert.is(error.code, "DETACHED");
+	assert.is(error.code, "RUN_DETACHED");
 	assert.ok((await seen).length >= 20, "loops over its events end");
 	const attached = attachPuppet(run.folder);
 	const events = collect(attached);
