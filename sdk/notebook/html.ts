@@ -1,0 +1,32 @@
+// Pieces of HTML that read well in light and dark notebooks, and where styles and classes are taken away.
+
+/** Each stands out against white and near-black at 4 to 1. */
+export const colours = {
+	expected: "#2b8a57",
+	base: "#d0503f",
+	tuned: "#3b7fc0",
+	soft: "#727d87",
+	alert: "#a86a10",
+} as const;
+
+export type Colour = keyof typeof colours;
+
+/** Text in a colour; the text is HTML. */
+export const coloured = (colour: Colour, text: string): string =>
+	`<span style="color:${colours[colour]}">${text}</span>`;
+
+/** A table with its words at the left, against the notebook's own style; cells are HTML. */
+export function wordTable(
+	heads: readonly string[],
+	rows: readonly (readonly string[])[],
+): string {
+	const style = "text-align:left;vertical-align:top";
+	const line = (tag: string, cells: readonly string[]) =>
+		`<tr>${cells.map((cell) => `<${tag} style="${style}">${cell}</${tag}>`).join("")}</tr>`;
+	return `<table>
+<thead>${line("th", heads)}</thead>
+<tbody>
+${rows.map((row) => line("td", row)).join("\n")}
+</tbody>
+</table>`;
+}
