@@ -4,7 +4,8 @@ import { type Chart, chartsOf } from "../report/charts.js";
 import { renderSvg } from "../report/curve.js";
 import type { RunEvent } from "../run/event.generated.js";
 import type { ResolvedSpec } from "../spec/spec.generated.js";
-import type { MimeBundle } from "./kernel.js";
+import { colours } from "./html.js";
+import { type MimeBundle, vegaLite } from "./kernel.js";
 
 /** Training loss, validation loss and the metric to go by: together as wide as a cell of a laptop's screen. */
 const maxPanels = 3;
@@ -32,8 +33,8 @@ export async function drawCharts(
 		hconcat: charts.map((chart) => panel(chart, width)),
 	} as TopLevelSpec;
 	return {
-		// JupyterLab 4 draws version 5, of which these charts use nothing that has changed since.
-		"application/vnd.vegalite.v5+json": {
+		// These charts use nothing that is newer than version 5.
+		[vegaLite]: {
 			...spec,
 			$schema: "https://vega.github.io/schema/vega-lite/v5.json",
 		},
@@ -46,5 +47,10 @@ export async function drawCharts(
 function panel({ title, spec }: Chart, width: number) {
 	const { $schema: _, background: __, config: ___, ...view } = spec;
 	const [, text, subtitle = ""] = /^(.*?)(?: \((.*)\))?$/.exec(title) ?? [];
-	return { ...view, title: { text, subtitle }, width, height };
+	return {
+		...view,
+		title: { text, subtitle, subtitleColor: colours.soft },
+		width,
+		height,
+	};
 }

@@ -20,10 +20,11 @@ type Write = (
 	isUpdate: boolean,
 ) => void;
 
-/** Vega draws a menu beside every chart unless told otherwise. */
-const metadata = {
-	"application/vnd.vegalite.v5+json": { embed_options: { actions: false } },
-};
+/** What JupyterLab 4 draws as a chart. */
+export const vegaLite = "application/vnd.vegalite.v5+json";
+
+/** A menu stands beside every chart unless told otherwise. */
+const drawing = { embed_options: { actions: false } };
 
 /** A place below the cell that runs now; undefined where there is no kernel. */
 export function openDisplay(): Display | undefined {
@@ -33,6 +34,7 @@ export function openDisplay(): Display | undefined {
 	let isUpdate = false;
 	return {
 		show(data) {
+			const metadata = vegaLite in data ? { [vegaLite]: drawing } : {};
 			write({ data, metadata, transient: { display_id: id } }, isUpdate);
 			isUpdate = true;
 		},

@@ -1,14 +1,29 @@
 // showPreview(): rows as the model will see them, their tokens in the colours of their kinds.
-import type { Preview } from "../preview/preview.js";
+import { basename, dirname, join, relative } from "node:path";
+import { Preview } from "../preview/preview.js";
 import { type MimeBundle, showBundle } from "./kernel.js";
 
 /**
- * Shows a preview with its tokens in colour and its crops as the model sees them.
+ * Shows a preview with its tokens in colour and its crops as the model sees them; of paths outside the current folder
+ * only the end, as a notebook is made to be passed on.
  *
  * Outside a tslab kernel nothing is shown, and the output is returned.
  */
-export const showPreview = (preview: Preview): MimeBundle | undefined =>
-	showBundle({
-		"text/html": preview.toHtml(),
-		"text/plain": preview.toString(),
+export function showPreview(preview: Preview): MimeBundle | undefined {
+	const rows = preview.rows.map((row) => ({ ...row, place: short(row.place) }));
+	const named = rows.map((row) => ({
+		...row,
+		pictures: row.pictures.map((one) => ({ ...one, path: short(one.path) })),
+	}));
+	return showBundle({
+		"text/html": new Preview({ ...preview, rows }).toHtml(),
+		"text/plain": new Preview({ ...preview, rows: named }).toString(),
 	});
+}
+
+function short(path: string): string {
+	const near = relative("", path);
+	return near.startsWith("..")
+		? join(basename(dirname(path)), basename(path))
+		: near;
+}
