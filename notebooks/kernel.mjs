@@ -18,6 +18,8 @@ const spec = {
 	],
 	display_name: "TypeScript",
 	language: "typescript",
+	// Looks at the times of files only: to be told of their links and rights as well confuses tslab.
+	env: { TSC_WATCHFILE: "PriorityPollingInterval" },
 };
 
 const folder = join(dataFolder(), "kernels", "tslab");

@@ -15,14 +15,13 @@ export type Colour = keyof typeof colours;
 export const coloured = (colour: Colour, text: string): string =>
 	`<span style="color:${colours[colour]}">${text}</span>`;
 
-/** A table with its words at the left, against the notebook's own style; cells are HTML. */
+/** A table with its words at the left, against the notebook's own style; cells are HTML. The first column holds pictures. */
 export function wordTable(
 	heads: readonly string[],
 	rows: readonly (readonly string[])[],
 ): string {
-	const style = "text-align:left;vertical-align:top";
 	const line = (tag: string, cells: readonly string[]) =>
-		`<tr>${cells.map((cell) => `<${tag} style="${style}">${cell}</${tag}>`).join("")}</tr>`;
+		`<tr>${cells.map((cell, at) => `<${tag} style="text-align:left;vertical-align:top${at > 0 ? ";min-width:10em" : ""}">${cell}</${tag}>`).join("")}</tr>`;
 	return `<table>
 <thead>${line("th", heads)}</thead>
 <tbody>

@@ -23,8 +23,8 @@ type Write = (
 /** What JupyterLab 4 draws as a chart. */
 export const vegaLite = "application/vnd.vegalite.v5+json";
 
-/** A menu stands beside every chart unless told otherwise. */
-const drawing = { embed_options: { actions: false } };
+/** Sharp at every zoom, and without a menu beside each chart. */
+const drawing = { embed_options: { actions: false, renderer: "svg" } };
 
 /** A place below the cell that runs now; undefined where there is no kernel. */
 export function openDisplay(): Display | undefined {

@@ -105,7 +105,7 @@ class View {
 			(warning) => `<br>${coloured("alert", shown(`warning: ${warning}`))}`,
 		);
 		return {
-			"text/html": `<p>${bar}${text.split("\n").map(shown).join("<br>")}${warnings.join("")}</p>`,
+			"text/html": `<p style="white-space:pre-wrap">${bar}${text.split("\n").map(shown).join("<br>")}${warnings.join("")}</p>`,
 			"text/plain": text,
 		};
 	}

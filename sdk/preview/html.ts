@@ -45,8 +45,8 @@ const kinds: readonly PreviewSpan["kind"][] = [
 const legend = `<p class="legend">${kinds
 	.map((kind) => `<span class="span ${kind}">${kind}</span>`)
 	.join(
-		"",
-	)}<span><span class="trained">underlined</span> is trained</span></p>`;
+		" ",
+	)} <span><span class="trained">underlined</span> is trained</span></p>`;
 
 function renderRow(row: PreviewRow): string {
 	const { split, place, spans, pictures, references } = row;
