@@ -27,9 +27,10 @@ export async function startLab(
 	jupyter: string,
 	folder: string,
 	home: string,
+	variables: Readonly<Record<string, string>> = {},
 	theme: Theme = "JupyterLab Light",
 ): Promise<Lab> {
-	const env = jupyterVariables(home);
+	const env = { ...variables, ...jupyterVariables(home) };
 	const runtime = env["JUPYTER_RUNTIME_DIR"] as string;
 	mkdirSync(runtime, { recursive: true });
 	write(env["JUPYTER_CONFIG_DIR"] as string, "notification", {
