@@ -1,5 +1,4 @@
 // What is shown below a cell: in a kernel by places that are written anew, elsewhere as what is returned.
-import { isAbsolute } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import {
@@ -41,7 +40,8 @@ interface Panel {
 }
 
 const panelsOf = (bundle: MimeBundle | undefined) =>
-	(bundle?.[vegaLite] as { readonly hconcat: readonly Panel[] }).hconcat;
+	(bundle as Record<string, { readonly hconcat: readonly Panel[] }>)[vegaLite]
+		?.hconcat ?? [];
 
 test("pictures stand with what was expected, the base and the tuned answer, and their scores", () => {
 	const page = htmlOf(showPictures(folder, { rows: 4 }));
@@ -75,7 +75,8 @@ test("a run is shown from its folder: how it ended, its scores, its curves, its 
 	);
 	assert.equal(
 		panelsOf(shown[1])[0]?.data.values.map(({ step }) => step),
-		Array.from({ length: 12 }, (_, at) => at + 1),
+		// Step 3 was not finite.
+		[1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12],
 	);
 	assert.match(String(shown[1]?.["image/svg+xml"]), /^<svg/);
 	assert.is(htmlOf(shown[2]), htmlOf(showPictures(folder)));
@@ -104,17 +105,16 @@ test("a folder without a run is refused", async () => {
 });
 
 test("a preview keeps its colours and tells no folder of the machine", () => {
-	const wide = picture(1, 2);
+	const path = "/somewhere/else/birds/heron.png";
+	const wide = { ...picture(1, 2), path };
 	const place = "/somewhere/else/birds/rows.jsonl:7";
 	const spans = [span("answer", hostile, 2, true)];
 	const shown = showPreview(
 		new Preview(preview([row({ place, spans, pictures: [wide] })])),
 	);
-	assert.ok(isAbsolute(wide.path));
 	for (const text of [htmlOf(shown), String(shown?.["text/plain"])]) {
 		assert.match(text, "birds/rows.jsonl:7");
 		assert.not.match(text, "/somewhere");
-		assert.not.ok(text.includes(wide.path));
 	}
 	assert.match(htmlOf(shown), `<span class="span answer trained"`);
 	assert.match(htmlOf(shown), 'src="data:image/png;base64,');
@@ -143,7 +143,10 @@ test("in a kernel it stands below the cell, and nothing is returned", async () =
 pythonTest("a run is shown in two places that are written anew", async () => {
 	const kernel = fakeKernel();
 	try {
-		const run = puppetRun({ steps: 60, stepMs: 50, evaluateEvery: 20 });
+		const run = puppetRun({
+			...{ steps: 60, stepMs: 50, evaluateEvery: 20 },
+			answers: ["no", "yes", "yes"],
+		});
 		await showInNotebook(run);
 		await run;
 	} finally {
@@ -166,7 +169,10 @@ pythonTest("a run is shown in two places that are written anew", async () => {
 	);
 	assert.ok((counts[0] as number) < 60);
 	assert.is(counts.at(-1), 60);
-	assert.match(htmlOf(at(line)[1]?.data), /<progress max="60" value="\d+"/);
+	assert.match(
+		htmlOf(at(line)[1]?.data),
+		/<progress .*train {2}loss 0\.\d{3} /,
+	);
 	assert.match(
 		htmlOf(at(line).at(-1)?.data),
 		/>completed after 60 steps; best/,
