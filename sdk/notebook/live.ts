@@ -144,8 +144,12 @@ function obeyInterrupts(run: RunHandle<unknown>): () => void {
 		else void run.cancel("interrupted");
 		isFirst = false;
 	};
-	process.on("SIGINT", obey);
-	return () => process.off("SIGINT", obey);
+	// Not while a cell's first lines run: Node then takes SIGINT for itself, and gives it back to older listeners only.
+	const begin = setImmediate(() => process.on("SIGINT", obey));
+	return () => {
+		clearImmediate(begin);
+		process.off("SIGINT", obey);
+	};
 }
 
 const isTraining = (run: RunHandle<unknown>): run is FinetuneRun =>

@@ -160,12 +160,30 @@ for (const name of notebookNames)
 		assert.not.match(all, /20\d\d-\d\d-\d\d[T ]\d\d:\d\d/);
 	});
 
+const startedKernel = () => {
+	const { jupyter, folder, env } = project;
+	kernel ??= startKernel(jupyter, folder, env);
+	return kernel;
+};
+
+pythonTest("the example of the page works in a cell", async () => {
+	const page = readFileSync(committed("README.md"), "utf8");
+	const [, code = ""] = /^```ts\n(.*?)^```$/ms.exec(page) ?? [];
+	const outputs = await startedKernel().execute(code);
+	assert.is(printed(outputs, "stderr"), "");
+	// Line and charts of the run, its pictures; then the run with its charts and pictures.
+	assert.equal(
+		outputs.map((one) => ("data" in one ? vegaLite in one.data : one)),
+		[false, true, false, false, true, false],
+	);
+});
+
 /** Long enough to be caught in the middle. */
 const longSpec = (folder: string) => {
 	const spec = shortSpec({ output: { folder, report: false } });
 	return JSON.stringify({
 		...spec,
-		training: { ...spec.training, maxSteps: 5_000 },
+		training: { ...spec.training, maxSteps: 5_000, epochs: 5_000 },
 		evaluation: { ...spec.evaluation, everySteps: 2_000 },
 	});
 };
@@ -192,8 +210,7 @@ const isAlive = (pid: number) => existsSync(`/proc/${pid}`);
 
 /** Starts a run in the kernel, and waits until it has made some steps. */
 async function train(folder: string): Promise<number> {
-	kernel ??= startKernel(project.jupyter, project.folder, project.env);
-	await kernel.begin(`import { finetune, showInNotebook, showRun } from "captune";
+	await startedKernel().begin(`import { finetune, showInNotebook, showRun } from "captune";
 const run = finetune(${longSpec(folder)} as any);
 await showInNotebook(run);`);
 	await eventually(
