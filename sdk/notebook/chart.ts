@@ -46,7 +46,8 @@ export async function drawCharts(
 /** A chart without what is said once for all of them; its unit goes below its title. */
 function panel({ title, spec }: Chart, width: number) {
 	const { $schema: _, background: __, config: ___, ...view } = spec;
-	const [, text, subtitle = ""] = /^(.*?)(?: \((.*)\))?$/.exec(title) ?? [];
+	// A blank keeps the titles of all panels on one line.
+	const [, text, subtitle = " "] = /^(.*?)(?: \((.*)\))?$/.exec(title) ?? [];
 	return {
 		...view,
 		title: { text, subtitle, subtitleColor: colours.soft },

@@ -51,10 +51,11 @@ labTest("the quickstart runs in JupyterLab, and its chart moves", async () => {
 	await page.goto(lab.urlOf("quickstart.ipynb"));
 	const menu = (name: string) =>
 		page.getByRole("menuitem", { name, exact: true });
-	await page.getByText("Fine-tune", { exact: true }).last().waitFor();
-	await menu("Kernel").click();
-	await menu("Restart Kernel and Clear Outputs of All Cells…").click();
-	await page.getByRole("button", { name: "Confirm" }).click();
+	await page
+		.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
+		.waitFor();
+	await menu("Edit").click();
+	await menu("Clear Outputs of All Cells").click();
 	await page.waitForFunction(`!document.querySelector("${chart}")`);
 	await menu("Run").click();
 	await menu("Run All Cells").click();
