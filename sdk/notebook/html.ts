@@ -7,6 +7,10 @@ export const colours = {
 	tuned: "#3b7fc0",
 	soft: "#727d87",
 	alert: "#a86a10",
+	image: "#8f62dd",
+	answer: "#2b8a57",
+	end: "#12858d",
+	pad: "#727d87",
 } as const;
 
 export type Colour = keyof typeof colours;

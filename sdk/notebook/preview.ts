@@ -1,6 +1,7 @@
 // showPreview(): rows as the model will see them, their tokens in the colours of their kinds.
 import { basename, dirname, join, relative } from "node:path";
 import { Preview } from "../preview/preview.js";
+import { type Colour, colours } from "./html.js";
 import { type MimeBundle, showBundle } from "./kernel.js";
 
 /**
@@ -16,10 +17,18 @@ export function showPreview(preview: Preview): MimeBundle | undefined {
 		pictures: row.pictures.map((one) => ({ ...one, path: short(one.path) })),
 	}));
 	return showBundle({
-		"text/html": new Preview({ ...preview, rows }).toHtml(),
+		"text/html": withColours(new Preview({ ...preview, rows }).toHtml()),
 		"text/plain": new Preview({ ...preview, rows: named }).toString(),
 	});
 }
+
+/** A notebook that nobody has trusted yet has no style; what is trained stays bold, and tokens keep colours. */
+const withColours = (page: string): string =>
+	page.replaceAll(
+		/<span class="span (image|answer|end|pad)( trained)?"/g,
+		(tag, kind: Colour, trained) =>
+			`${tag} style="color:${colours[kind]}${trained ? ";font-weight:bold" : ""}"`,
+	);
 
 function short(path: string): string {
 	const near = relative("", path);

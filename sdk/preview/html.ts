@@ -52,7 +52,7 @@ function renderRow(row: PreviewRow): string {
 	const { split, place, spans, pictures, references } = row;
 	const rest = pictures.values();
 	return `<article class="row">
-<p class="head"><b>${shown(split)}</b><span class="place">${shown(place)}</span><span class="count">${html(describeTokens(row))}</span></p>
+<p class="head"><b>${shown(split)}</b> <span class="place">${shown(place)}</span> <span class="count">${html(describeTokens(row))}</span></p>
 <div class="bar">${spans.map(share).join("")}</div>
 <div class="text">${spans
 		.map((span) =>

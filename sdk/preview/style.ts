@@ -10,7 +10,10 @@ const dark = `--ink: #e4e9ee; --soft: #9aa7b3; --paper: #12171c; --card: #1b222a
   --image: #c4a5fa; --image-bg: #33274a; --answer: #7fe0ac; --answer-bg: #173b29; --end: #74d5de; --end-bg: #12393d;
   --prompt: #b5c1cc; --prompt-bg: #27313a; --pad: #86929d; --pad-bg: #20272e;`;
 
-/** The reader's system decides, unless the page is a notebook of JupyterLab or VS Code with a theme of its own. */
+/**
+ * The reader's system decides, unless the page is a notebook of JupyterLab or VS Code with a theme of its own. Colours of
+ * tokens win over those that a notebook writes beside them, for where it takes this style away.
+ */
 const rules = `
 & { ${light}
   color-scheme: light dark; background: var(--paper); color: var(--ink); font: 14px/1.5 system-ui, sans-serif;
@@ -32,11 +35,11 @@ const rules = `
 & .text { font: 13px/1.75 ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
 & .span { padding: 1px 3px; border-radius: 4px; box-decoration-break: clone; -webkit-box-decoration-break: clone; unicode-bidi: isolate; }
 & .trained { font-weight: 700; text-decoration: underline; text-underline-offset: 3px; }
-& .image { color: var(--image); } & .span.image { background: var(--image-bg); }
-& .prompt { color: var(--prompt); } & .span.prompt { background: var(--prompt-bg); }
-& .answer { color: var(--answer); } & .span.answer { background: var(--answer-bg); }
-& .end { color: var(--end); } & .span.end { background: var(--end-bg); }
-& .pad { color: var(--pad); } & .span.pad { background: var(--pad-bg); }
+& .image { color: var(--image) !important; } & .span.image { background: var(--image-bg); }
+& .prompt { color: var(--prompt) !important; } & .span.prompt { background: var(--prompt-bg); }
+& .answer { color: var(--answer) !important; } & .span.answer { background: var(--answer-bg); }
+& .end { color: var(--end) !important; } & .span.end { background: var(--end-bg); }
+& .pad { color: var(--pad) !important; } & .span.pad { background: var(--pad-bg); }
 & .references { margin: 8px 0 0; color: var(--soft); font-size: 13px; overflow-wrap: anywhere; }
 & .references q { quotes: none; color: var(--ink); unicode-bidi: isolate; }
 & .references q + q::before { content: "| "; color: var(--soft); }

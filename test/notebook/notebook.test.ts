@@ -116,7 +116,10 @@ test("a preview keeps its colours and tells no folder of the machine", () => {
 		assert.match(text, "birds/rows.jsonl:7");
 		assert.not.match(text, "/somewhere");
 	}
-	assert.match(htmlOf(shown), `<span class="span answer trained"`);
+	assert.match(
+		htmlOf(shown),
+		`<span class="span answer trained" style="color:#2b8a57;font-weight:bold"`,
+	);
 	assert.match(htmlOf(shown), 'src="data:image/png;base64,');
 	expectHarmless(htmlOf(shown));
 });
