@@ -1,11 +1,13 @@
 // Errors are designed values: a code to branch on, sentences to read, and every problem found, not only the first.
 
+import type { RowProblemCode } from "./errors/row-problems.js";
+
 /** One problem with something the user gave: where it is, what was found there, why that cannot work, what to do. */
 export interface Issue {
 	/** Dotted path of the field (`method.rank`), a file with a row (`train.jsonl:12`), or "" for the whole. */
 	readonly path: string;
-	/** What is wrong with a row of data, for programs; a closed set, see the README. */
-	readonly code?: string;
+	/** What is wrong with a row of data. */
+	readonly code?: RowProblemCode;
 	/** What was found there, if there was anything. */
 	readonly value?: unknown;
 	/** Why it cannot work; completes the sentence that the path begins. */
@@ -28,6 +30,7 @@ export type ErrorCode =
 	| "INSTALL_FAILED"
 	| "INSPECTION_FAILED"
 	| "DATA_INVALID"
+	| "DATA_NOT_FOUND"
 	| "MODEL_INVALID"
 	| "MODEL_CLOSED"
 	| "DOWNLOAD_FAILED"
@@ -36,6 +39,7 @@ export type ErrorCode =
 	| "OUTPUT_EXISTS"
 	| "RUN_LOCKED"
 	| "RUN_UNKNOWN"
+	| "SPEC_NOT_FOUND"
 	| "RUN_COMPLETED"
 	| "DATA_CHANGED"
 	| "OUT_OF_MEMORY"
@@ -46,6 +50,7 @@ export type ErrorCode =
 	| "HUB_PUSH_FAILED"
 	| "METRIC_FAILED"
 	| "WORKER_START_TIMEOUT"
+	| "WORKER_STALLED"
 	| "WORKER_CRASHED"
 	| "WORKER_FAILED"
 	| "INCOMPATIBLE_PROTOCOL"
@@ -123,6 +128,14 @@ export class CanceledError extends CaptuneError {
 			...(runId === undefined ? {} : { runId }),
 		});
 	}
+}
+
+/** What a failed write is: no room, by the disk, a quota or a limit on files, or anything else. */
+export function diskCode(error: unknown): "DISK_FULL" | "OUTPUT_UNWRITABLE" {
+	const { code = "" } = error as NodeJS.ErrnoException;
+	return ["ENOSPC", "EDQUOT", "EFBIG"].includes(code)
+		? "DISK_FULL"
+		: "OUTPUT_UNWRITABLE";
 }
 
 /** A headline and one line per issue. */

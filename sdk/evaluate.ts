@@ -5,7 +5,7 @@ import { rowsIssues, withRows } from "./data/splits.js";
 import { SpecError } from "./errors.js";
 import {
 	type FinetuneOptions,
-	metricIssues,
+	optionIssues,
 	processOptions,
 } from "./options.js";
 import { makeRunId } from "./run/id.js";
@@ -68,10 +68,7 @@ export function evaluate(
 ): EvaluationRun {
 	const written = typeof subject === "string" ? (spec ?? {}) : subject;
 	const session = processOptions(options);
-	const issues = [
-		...metricIssues(session.metrics),
-		...rowsIssues(written?.data, data),
-	];
+	const issues = [...optionIssues(session), ...rowsIssues(written?.data, data)];
 	if (issues.length > 0) throw new SpecError(issues, "The options are");
 	const runId = makeRunId();
 	const target = resolve(folder ?? join("captune-runs", runId));

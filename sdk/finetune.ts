@@ -5,7 +5,7 @@ import { type RowsOfSplits, rowsIssues, withRows } from "./data/splits.js";
 import { SpecError } from "./errors.js";
 import {
 	type FinetuneOptions,
-	metricIssues,
+	optionIssues,
 	processOptions,
 } from "./options.js";
 import { makeRunId } from "./run/id.js";
@@ -47,10 +47,7 @@ export function finetune(
 	}: FinetuneOptions & { readonly data?: RowsOfSplits } = {},
 ): FinetuneRun {
 	const session = processOptions(options);
-	const issues = [
-		...metricIssues(session.metrics),
-		...rowsIssues(spec?.data, data),
-	];
+	const issues = [...optionIssues(session), ...rowsIssues(spec?.data, data)];
 	if (issues.length > 0) throw new SpecError(issues, "The options are");
 	const runId = makeRunId();
 	const folder = folderOf(spec, runId);

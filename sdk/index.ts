@@ -48,6 +48,11 @@ export {
 } from "./export/push.js";
 export { finetune, type SpecOfRows } from "./finetune.js";
 export {
+	type DoctorOptions,
+	doctor,
+	type Finding,
+} from "./inspect/doctor.js";
+export {
 	type DeviceReport,
 	type EnvironmentReport,
 	type InspectOptions,
@@ -73,17 +78,20 @@ export {
 	type Difference,
 	exactMatch,
 	MetricError,
+	type MetricFailure,
 	type OwnCorpusMetric,
 	type OwnExampleMetric,
 	type OwnMetric,
 	type RougeScore,
 	type RougeType,
 	rougeS,
+	type SkipOptions,
 	scoreCorpus,
 	scoreRouge,
 	type TextExample,
 	type TextMetricName,
 	type TokenMetricName,
+	type TokenOptions,
 	tagF1,
 } from "./metrics/index.js";
 export type { MimeBundle } from "./notebook/kernel.js";
@@ -107,8 +115,10 @@ export {
 export type { Chart } from "./report/charts.js";
 export { report } from "./report/report.js";
 export { resume } from "./resume.js";
+export type { BestCheckpoint } from "./run/checkpoints.js";
 export type { EvaluationResult } from "./run/conclusion.js";
 export type * from "./run/event.generated.js";
+export { listRuns, type RunListing } from "./run/list.js";
 export type { FinetuneResult, SplitResult, SplitScores } from "./run/result.js";
 export type {
 	EvaluationRun,
@@ -128,6 +138,14 @@ export type {
 	LoadedModel,
 	ModelFacts,
 } from "./serving/loaded-model.js";
+export {
+	type NotChecked,
+	type SmokeCheck,
+	type SmokeCheckName,
+	type SmokeOptions,
+	type SmokeResult,
+	smoke,
+} from "./smoke.js";
 export { hashSpec } from "./spec/hash.js";
 export {
 	defineSpec,

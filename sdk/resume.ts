@@ -3,7 +3,7 @@
 import { SpecError } from "./errors.js";
 import {
 	type FinetuneOptions,
-	metricIssues,
+	optionIssues,
 	processOptions,
 } from "./options.js";
 import { type FinetuneRun, startRun } from "./run/run.js";
@@ -18,14 +18,14 @@ import { readUnfinished } from "./run/unfinished.js";
  * @throws {InputError} at once: RUN_UNKNOWN for a folder that holds no run, RUN_COMPLETED where nothing is left to do.
  * @throws {SpecError} at once: the run's spec or the options cannot work, or a metric of your own is missing.
  * The run rejects with RUN_LOCKED while another process works in the folder, and else as `finetune` does. A worker that
- * outlived its process is waited for, `graceMs` and a second at most.
+ * outlived its process is waited for, and killed a second after the `graceMs` that it was given.
  */
 export function resume(
 	runFolder: string,
 	options: FinetuneOptions = {},
 ): FinetuneRun {
 	const session = processOptions(options);
-	const issues = metricIssues(session.metrics);
+	const issues = optionIssues(session);
 	if (issues.length > 0) throw new SpecError(issues, "The options are");
 	return startRun(
 		{ ...session, ...readUnfinished(runFolder, session.metrics) },

@@ -2,30 +2,44 @@
 
 import os
 import sys
-import traceback
 from pathlib import Path
 
 import msgspec
 
 from .control import Control
-from .errors import Abandoned, Canceled, Refusal
+from .errors import (
+    Abandoned,
+    Canceled,
+    Refusal,
+    Superseded,
+    end_error,
+)
 from .events import EndError
 from .journal import Journal
-from .life import end_with_parent, obey_signals
+from .life import end_with_parent, obey_signals, tell_stacks
 from .link import Link
 from .report import Report
 from .tracking import Tracking
-from .wire import Bootstrap
+from .wire import Bootstrap, FrameError
 
 LAST_WORDS_SECONDS = 10.0
+EXIT_UNWRITABLE = 74
+EXIT_SUPERSEDED = 75
 
 
 def main() -> int:
-    """Exit code 0 when the run completed or was stopped, 1 otherwise."""
+    """Exit code 0 when the run completed or was stopped, else 1.
+
+    74: its own log cannot be written, and the last line of stderr is the error as JSON;
+    75: another attempt has begun.
+    """
+    tell_stacks()
     line = sys.stdin.buffer.readline()
     bootstrap = msgspec.json.decode(line, type=Bootstrap)
     journal = Journal(Path(bootstrap.run_folder) / "worker.jsonl")
-    link = Link(bootstrap, journal, os.getpid(), lambda: report.activity())
+    link = Link(
+        bootstrap, journal, os.getpid(), lambda: report.activity(control.waited_at)
+    )
     control = Control(link.inbox)
     report = Report(bootstrap.run_id, bootstrap.attempt, journal, link.notify)
     tracking = Tracking(bootstrap.run_id, Path(bootstrap.run_folder), report, control)
@@ -33,7 +47,14 @@ def main() -> int:
     if bootstrap.lease:
         end_with_parent(control, bootstrap.grace_ms)
     link.start()
-    code, last_words = run(bootstrap, report, control, tracking)
+    try:
+        code, last_words = run(bootstrap, report, control, tracking)
+    except Superseded:
+        code, last_words = EXIT_SUPERSEDED, 0.0
+    except Refusal as refusal:  # of a report
+        told = end_error(refusal, report.stage_name)
+        print(msgspec.json.encode(told).decode(), file=sys.stderr)
+        code, last_words = EXIT_UNWRITABLE, 0.0
     link.finish(last_words)
     journal.close()
     if tracking.hangs:
@@ -69,20 +90,15 @@ def run(
     except Abandoned:
         report.end(status="stopped", steps=report.steps)
         return 0, 0.0
-    except Refusal as refusal:
+    except Superseded:
+        raise
+    except FrameError as problem:
         error = EndError(
-            code=refusal.code,
-            message=refusal.message,
-            issues=refusal.issues,
-            data=refusal.data,
+            code="PROTOCOL_ERROR", message=f"The SDK sent what is no message: {problem}"
         )
         report.end(status="failed", steps=report.steps, error=error)
     except Exception as problem:  # noqa: BLE001 - whatever it is, the SDK must learn it
-        error = EndError(
-            code="WORKER_FAILED",
-            message=f"The worker failed: {type(problem).__name__}: {problem}",
-            traceback=traceback.format_exc(),
-        )
+        error = end_error(problem, report.stage_name)
         report.end(status="failed", steps=report.steps, error=error)
     else:
         report.end(

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from peft import get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from .errors import unwritable
 from .model import TrainedModel
 from .report import Report
 
@@ -58,7 +60,9 @@ class Checkpoints:
             save_file(state.tensors, folder / TENSORS)
             (folder / STATE).write_text(json.dumps({"step": step, **state.plain}))
 
-        return write_folder(self.path(step), write)
+        needed = sum(one.nbytes for _, one in model.trainable())
+        needed += sum(one.nbytes for one in state.tensors.values())
+        return write_folder(self.path(step), write, needed)
 
     def load(self, step: int, model: TrainedModel) -> None:
         """Puts the weights of a checkpoint into the model."""
@@ -87,7 +91,7 @@ def damage(path: Path) -> str | None:
     """What is wrong with a checkpoint, by its manifest; None when it is whole."""
     try:
         manifest = json.loads((path / MANIFEST).read_bytes())
-        version, files = manifest["version"], manifest["files"]
+        version, files = manifest["version"], dict(manifest["files"])
     except FileNotFoundError:
         return "was never finished"
     except (OSError, ValueError, KeyError, TypeError):
@@ -132,14 +136,30 @@ def load_weights(model: TrainedModel, folder: Path) -> None:
     model.causal.load_state_dict(whole.state_dict())
 
 
-def write_folder(path: Path, write: Callable[[Path], None]) -> int:
+def write_folder(
+    path: Path, write: Callable[[Path], None], needed: int | None = None
+) -> int:
     """Fills a folder so that it appears under ``path`` complete, or not at all.
 
-    Its manifest, written last, has size and SHA-256 of every file. Returns its bytes.
+    Its manifest, written last, has size and SHA-256 of every file. Returns its bytes;
+    ``needed`` is what they are expected to be, for an error to tell.
+
+    Raises:
+        Refusal: ``DISK_FULL``, ``OUTPUT_UNWRITABLE``; what was there stays.
     """
     partial = path.with_name(f".{path.name}.partial")
+    try:
+        return _write_folder(path, partial, write)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise unwritable(path.parent, error, needed) from error
+
+
+def _write_folder(path: Path, partial: Path, write: Callable[[Path], None]) -> int:
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    # The run folder itself is not made anew where somebody has removed it.
+    partial.parent.mkdir(exist_ok=True)
+    partial.mkdir()
     write(partial)
     files = {
         str(one.relative_to(partial)): {

@@ -1,13 +1,13 @@
 """What the outside wants of training code, asked for at its boundaries."""
 
 import queue
-import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .errors import Abandoned, Canceled
+from .wire import FrameError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,29 +64,33 @@ class Control:
 
     def __init__(self, inbox: "queue.Queue[Any]") -> None:
         self._inbox = inbox
-        self._stop = threading.Event()
-        self._abandoned = threading.Event()
+        # Plain flags: a signal handler sets them, and must take no lock that the main
+        # thread, or the handler that it interrupts, may hold. An Event has one.
+        self._stop = False
+        self._abandoned = False
         self._canceled = False
         self._start: Start | None = None
         self._decisions: dict[int, Decision] = {}
         self._prune: list[int] = []
         self._statistics: list[tuple[str, str]] = []
         self._scores: list[dict[str, Any]] = []
+        self.waited_at = time.monotonic()
+        """Until when training last waited for the outside: no fault of its own."""
 
     def request_stop(self) -> None:
         """Ends training after the step in hand (from a signal or a thread)."""
-        self._stop.set()
+        self._stop = True
 
     def abandon(self) -> None:
         """The SDK is gone: end after the step in hand and wait for nothing."""
-        self._abandoned.set()
-        self._stop.set()
+        self._abandoned = True
+        self._stop = True
 
     @property
     def stopping(self) -> bool:
         """Has a stop been asked for?"""
         self._drain()
-        return self._stop.is_set()
+        return self._stop
 
     def wait_for_start(self) -> Start:
         """What to do.
@@ -112,7 +116,7 @@ class Control:
         self._drain()
         if self._canceled:
             raise Canceled
-        if self._abandoned.is_set():
+        if self._abandoned:
             raise Abandoned
 
     def at_boundary(self) -> Wishes:
@@ -124,9 +128,7 @@ class Control:
         self._drain()
         if self._canceled:
             raise Canceled
-        wishes = Wishes(
-            stop=self._stop.is_set(), prune=self._prune, statistics=self._statistics
-        )
+        wishes = Wishes(stop=self._stop, prune=self._prune, statistics=self._statistics)
         self._prune, self._statistics = [], []
         return wishes
 
@@ -155,7 +157,7 @@ class Control:
 
     def hear(self, seconds: float) -> bool:
         """Takes a message if one comes so soon; False when nobody sends any more."""
-        if self._canceled or self._abandoned.is_set():
+        if self._canceled or self._abandoned:
             return False
         try:
             message = self._next(timeout=seconds)
@@ -174,16 +176,26 @@ class Control:
             message = self._inbox.get(block=timeout is not None, timeout=timeout)
         except queue.Empty:
             return None
+        finally:
+            if timeout is not None:
+                self.waited_at = time.monotonic()
         if isinstance(message, Exception):
             raise message
         return message
 
     def _take(self, message: dict[str, Any]) -> None:
+        try:
+            self._obey(message)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise FrameError(f"not a control message: {reason}") from error
+
+    def _obey(self, message: dict[str, Any]) -> None:
         match message["type"]:
             case "start":
                 self._start = Start(spec=message["spec"], task=_task(message["task"]))
             case "stop":
-                self._stop.set()
+                self._stop = True
             case "cancel":
                 self._canceled = True
             case "decision":
@@ -197,6 +209,8 @@ class Control:
                 self._scores.append(message)
             case "tensorStatistics":
                 self._statistics.append((message["requestId"], message["pattern"]))
+            case unknown:
+                raise FrameError(f"no control message is called {unknown!r}")
 
 
 def _task(task: dict[str, Any]) -> Train | Evaluate:

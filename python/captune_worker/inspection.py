@@ -7,7 +7,9 @@ whatever is imported beyond it may be missing or broken.
 import importlib.metadata
 import json
 import platform
+import re
 import sys
+from pathlib import Path
 
 
 def environment() -> str:
@@ -51,6 +53,26 @@ def missing(requirements: list[str]) -> str:
     return json.dumps(unmet)
 
 
+def installed(names: list[str]) -> str:
+    """Versions of packages, null for one that is missing, and torch's CUDA, unimported.
+
+    ``cuda`` is the version of CUDA that torch was built for; null for a CPU build.
+    """
+    versions = {name: _version(name) for name in names}
+    return json.dumps({"packages": versions, "cuda": _cuda_of_torch()})
+
+
+def _cuda_of_torch() -> str | None:
+    """As torch/version.py says: importing torch takes seconds, its metadata is silent."""
+    try:
+        file = importlib.metadata.distribution("torch").locate_file("torch/version.py")
+        text = Path(str(file)).read_text(encoding="utf-8")
+    except (importlib.metadata.PackageNotFoundError, OSError):
+        return None
+    match = re.search(r"^cuda.*= ['\"]([\d.]+)['\"]", text, re.MULTILINE)
+    return match[1] if match else None
+
+
 _PACKAGES = ("torch", "transformers", "peft", "tokenizers", "safetensors", "pyzmq")
 
 
@@ -77,4 +99,5 @@ def _devices() -> list[dict[str, object]]:
 
 
 if __name__ == "__main__":
-    print(missing(json.load(sys.stdin)))
+    ask = {"missing": missing, "installed": installed}[sys.argv[1]]
+    print(ask(json.load(sys.stdin)))

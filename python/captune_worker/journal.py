@@ -5,17 +5,18 @@ before the event can leave the process. All attempts at a run share the file; ea
 numbers its own events.
 """
 
+import contextlib
 import os
-import threading
-from collections import deque
+from array import array
 from pathlib import Path
 
 import msgspec
 
+from .errors import Superseded, unwritable
 from .wire import encode_event
 
 RECENT_EVENTS = 4096
-"""Events kept in memory; older ones are read back from the file."""
+"""Events kept in memory, at least; twice as many are cut back to these."""
 
 TAIL_BYTES = 64 * 1024
 """Read at once where the end of the last whole line is looked for."""
@@ -26,15 +27,17 @@ class Journal:
 
     What earlier attempts left there stays, but for a torn last line.
 
-    ``append`` belongs to one thread, ``read`` to another.
+    ``append`` belongs to one thread, ``read`` to another; neither waits for the other.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        self._offsets: list[int] = [_cut_torn_line(self._fd)]
-        self._recent: deque[bytes] = deque(maxlen=RECENT_EVENTS)
-        self._lock = threading.Lock()
+        # Eight bytes an event, where a list of numbers takes forty.
+        self._offsets = array("q", [_cut_torn_line(self._fd)])
+        # Number of the first, and events that only grow in number: a list cut back is a
+        # new one, so that a reader keeps what it has found.
+        self._recent: tuple[int, list[bytes]] = (1, [])
 
     @property
     def last(self) -> int:
@@ -42,32 +45,57 @@ class Journal:
         return len(self._offsets) - 1
 
     def append(self, event: msgspec.Struct, durable: bool = False) -> None:
-        """Writes one event; ``durable``: returns only when the disk has it."""
+        """Writes one event, whole or not at all.
+
+        ``durable``: returns only when the disk has it.
+
+        Raises:
+            Superseded: when another attempt has written to the file.
+            Refusal: ``DISK_FULL``, ``OUTPUT_UNWRITABLE``.
+        """
         line = msgspec.json.encode(event) + b"\n"
-        _write_all(self._fd, line)
-        if durable:
-            os.fsync(self._fd)
-        with self._lock:
-            self._recent.append(encode_event(event))
-            self._offsets.append(self._offsets[-1] + len(line))
+        self._demand_sole()
+        try:
+            _write_all(self._fd, line)
+            if durable:
+                os.fsync(self._fd)
+        except OSError as error:
+            # Half a line in the middle of a log would spoil all of it.
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, self._offsets[-1])
+            raise unwritable(self._path.parent, error) from error
+        first, recent = self._recent
+        recent.append(encode_event(event))
+        if len(recent) >= 2 * RECENT_EVENTS:
+            self._recent = (first + RECENT_EVENTS, recent[RECENT_EVENTS:])
+        # Last: what is counted can be read.
+        self._offsets.append(self._offsets[-1] + len(line))
 
     def read(self, first: int, count: int) -> list[bytes]:
         """Up to ``count`` events from number ``first``, each as MessagePack."""
-        with self._lock:
-            last = min(self.last, first + count - 1)
-            oldest = self.last - len(self._recent) + 1
-            if first >= oldest:
-                return [self._recent[seq - oldest] for seq in range(first, last + 1)]
-            start, stop = self._offsets[first - 1], self._offsets[last]
+        last = min(self.last, first + count - 1)
+        oldest, recent = self._recent
+        if first >= oldest:
+            return recent[first - oldest : last + 1 - oldest]
+        start, stop = self._offsets[first - 1], self._offsets[last]
         with self._path.open("rb") as file:
             file.seek(start)
             lines = file.read(stop - start).splitlines()
         return [encode_event(msgspec.json.decode(line)) for line in lines]
 
     def close(self) -> None:
-        """Makes everything durable and closes the file."""
-        os.fsync(self._fd)
+        """Makes everything durable, as far as the disk lets it, and closes the file."""
+        with contextlib.suppress(OSError):
+            os.fsync(self._fd)
         os.close(self._fd)
+
+    def _demand_sole(self) -> None:
+        """A worker that was stopped, and wakes beside the next attempt, ends here."""
+        now = os.fstat(self._fd)
+        if now.st_nlink == 0:
+            raise unwritable(self._path.parent, OSError("it was removed"))
+        if now.st_size != self._offsets[-1]:
+            raise Superseded
 
 
 def _cut_torn_line(fd: int) -> int:

@@ -1,6 +1,7 @@
 """When to end: signals, and the death of the process that started this one."""
 
 import ctypes
+import faulthandler
 import os
 import signal
 import sys
@@ -40,6 +41,16 @@ def obey_signals(work: Endable) -> None:
     signal.signal(signal.SIGINT, obey)
     signal.signal(signal.SIGTERM, obey)
     signal.signal(signal.SIGHUP, lambda *_: work.request_stop())
+
+
+def tell_stacks() -> None:
+    """Prints the stack of every thread on a crash, and whenever SIGUSR2 comes.
+
+    It needs no Python that runs, and so tells where a loop hangs inside a library.
+    """
+    faulthandler.enable()
+    if hasattr(signal, "SIGUSR2"):
+        faulthandler.register(signal.SIGUSR2, chain=False)
 
 
 def end_with_parent(work: Endable, grace_ms: int) -> None:

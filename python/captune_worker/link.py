@@ -18,6 +18,8 @@ from . import wire
 from .journal import Journal
 
 BEAT_SECONDS = 1.0
+SHIP_SECONDS = 0.005
+"""Between two shipments: events that come faster than that travel together."""
 WINDOW_EVENTS = 2048
 BATCH_EVENTS = 256
 BATCH_BYTES = 8 * 1024 * 1024
@@ -48,6 +50,7 @@ class Link:
         self._wake_out, self._wake_in = socket.socketpair()
         self._wake_out.setblocking(False)
         self._wake_in.setblocking(False)
+        self._awake = False
         self._closing = threading.Event()
         self._deadline = 0.0
         self._welcome = False
@@ -61,6 +64,9 @@ class Link:
 
     def notify(self) -> None:
         """The journal has grown."""
+        if self._awake:
+            return  # it has not looked since it was woken
+        self._awake = True
         try:
             self._wake_in.send(b"\0")
         except BlockingIOError:
@@ -101,18 +107,24 @@ class Link:
         poller = zmq.Poller()
         poller.register(dealer, zmq.POLLIN)
         poller.register(self._wake_out, zmq.POLLIN)
-        next_beat = 0.0
+        next_beat = next_shipment = 0.0
         while not self._is_done():
             now = time.monotonic()
             if now >= next_beat:
                 self._beat(dealer)
                 next_beat = now + BEAT_SECONDS
-            ready = dict(poller.poll(max(1, (next_beat - now) * 1000)))
+            if now >= next_shipment and (self._awake or self._has_cargo()):
+                # Before it looks: what is appended from here on wakes it again.
+                self._awake = False
+                self._ship(dealer)
+                next_shipment = now + SHIP_SECONDS
+            is_waiting = self._awake or self._has_cargo()
+            due = min(next_beat, next_shipment) if is_waiting else next_beat
+            ready = dict(poller.poll(max(1, (due - now) * 1000)))
             if self._wake_out.fileno() in ready:
                 self._drain_wake()
             if dealer in ready:
                 self._receive(dealer)
-            self._ship(dealer)
 
     def _is_done(self) -> bool:
         if not self._closing.is_set():
@@ -138,14 +150,16 @@ class Link:
 
     def _receive(self, dealer: zmq.Socket) -> None:
         while dealer.poll(0):
-            match wire.decode(dealer.recv_multipart()):
+            match self._decode(dealer.recv_multipart()):
                 case wire.Welcome():
                     self._welcome = True
                 case wire.Refuse(reason=reason):
                     raise Refused(reason)
                 case wire.Ack(received=received, again=again):
-                    self._acknowledged = max(self._acknowledged, received)
-                    if again:
+                    # More than there is: nobody can have stored that.
+                    stored = min(received, self._journal.last)
+                    self._acknowledged = max(self._acknowledged, stored)
+                    if again or self._sent < self._acknowledged:
                         self._sent = self._acknowledged
                 case wire.Control(seq=seq, message=message):
                     # Numbers below are doubles; above, one was lost and comes again.
@@ -154,16 +168,26 @@ class Link:
                         self.inbox.put(message)
                         self._beat(dealer)
 
+    def _decode(self, parts: list[bytes]) -> wire.Frame | None:
+        """A frame that is none goes to whoever trains; the link lives to tell of it."""
+        try:
+            return wire.decode(parts)
+        except wire.FrameError as error:
+            self.inbox.put(error)
+            return None
+
+    def _has_cargo(self) -> bool:
+        """Is there an event to send, and room for it?"""
+        room = WINDOW_EVENTS - (self._sent - self._acknowledged)
+        return self._welcome and min(room, self._journal.last - self._sent) > 0
+
     def _ship(self, dealer: zmq.Socket) -> None:
-        while self._welcome:
+        while self._has_cargo():
             room = WINDOW_EVENTS - (self._sent - self._acknowledged)
-            count = min(room, BATCH_EVENTS, self._journal.last - self._sent)
-            if count <= 0:
-                return
+            count = min(room, BATCH_EVENTS)
             first = self._sent + 1
             events = _up_to_bytes(self._journal.read(first, count))
-            head = wire.Events(first=first)
-            dealer.send_multipart(wire.encode("events", head, events))
+            dealer.send_multipart(wire.encode_batch(first, events))
             self._sent += len(events)
 
     def _drain_wake(self) -> None:

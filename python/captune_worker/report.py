@@ -10,6 +10,7 @@ from typing import Concatenate, ParamSpec
 
 from . import events
 from .journal import Journal
+from .redaction import redacted
 
 Fields = ParamSpec("Fields")
 
@@ -41,6 +42,8 @@ class Report:
         """When the loop last said anything."""
         self.steps = 0
         """Optimizer steps of the run, those of earlier attempts included."""
+        self.longest_ms = 0.0
+        """The longest that one call has kept training."""
         self._listeners: list[Callable[[events.Event], None]] = []
 
     stage = _sender(events.Stage)
@@ -56,13 +59,21 @@ class Report:
     warning = _sender(events.Warning)
     end = _sender(events.End, durable=True)
 
+    def moved(self) -> None:
+        """The loop has got on, by a part that no event tells."""
+        self.moved_at = time.monotonic()
+
     def listen(self, listener: Callable[[events.Event], None]) -> None:
         """Hands ``listener`` every event from now on; it must not raise nor wait."""
         self._listeners.append(listener)
 
-    def activity(self) -> tuple[str, int]:
-        """The stage, and for how many milliseconds nothing was reported."""
-        return self.stage_name, int((time.monotonic() - self.moved_at) * 1000)
+    def activity(self, waited_at: float) -> tuple[str, int]:
+        """The stage, and for how many milliseconds the loop has not moved.
+
+        ``waited_at``: until when it waited for the SDK, by the monotonic clock.
+        """
+        since = max(self.moved_at, waited_at)
+        return self.stage_name, int((time.monotonic() - since) * 1000)
 
     def _send(self, event: Callable, fields: dict, durable: bool) -> None:
         said = event(
@@ -73,13 +84,17 @@ class Report:
             **fields,
         )
         self.moved_at = time.monotonic()
+        if isinstance(said, events.Warning | events.End):
+            said = redacted(said)
         if isinstance(said, events.Stage) and said.state != "completed":
             self.stage_name = said.stage
-        elif isinstance(said, events.Step):
-            self.steps = said.step
-        elif isinstance(said, events.Checkpoint) and said.state == "loaded":
+        elif isinstance(said, events.Step) or (
+            isinstance(said, events.Checkpoint) and said.state == "loaded"
+        ):
             self.steps = said.step
         self._journal.append(said, durable)
         self._notify()
         for listener in self._listeners:
             listener(said)
+        took_ms = (time.monotonic() - self.moved_at) * 1000
+        self.longest_ms = max(self.longest_ms, took_ms)

@@ -4,7 +4,9 @@
 it names and types in Python. A test holds them to the schema.
 """
 
+import functools
 import json
+import math
 from pathlib import Path
 from typing import Any, Literal
 
@@ -348,11 +350,25 @@ def parse(plain: dict[str, Any]) -> Spec:
     Raises:
         Refusal: ``SPEC_INVALID``, with every problem.
     """
-    schema = json.loads((SCHEMAS / "resolved-spec.schema.json").read_bytes())
     problems = [
         issue(error.json_path.removeprefix("$."), error.message)
-        for error in jsonschema.Draft202012Validator(schema).iter_errors(plain)
+        for error in _validator().iter_errors(plain)
     ]
     if problems:
         raise Refusal("SPEC_INVALID", "The resolved spec is not valid", problems)
     return msgspec.convert(plain, Spec)
+
+
+@functools.cache
+def _validator() -> jsonschema.protocols.Validator:
+    """Judges as the SDK does, for which NaN and infinity are no numbers."""
+
+    def is_number(_: object, value: object) -> bool:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return False
+        return math.isfinite(value)
+
+    base = jsonschema.Draft202012Validator
+    checker = base.TYPE_CHECKER.redefine("number", is_number)
+    schema = json.loads((SCHEMAS / "resolved-spec.schema.json").read_bytes())
+    return jsonschema.validators.extend(base, type_checker=checker)(schema)

@@ -1,7 +1,6 @@
 """The training loop."""
 
 import gc
-import math
 import re
 import time
 from dataclasses import asdict, dataclass, field
@@ -14,15 +13,16 @@ from . import tensors, training_state
 from .checkpoint import Checkpoints, State
 from .control import Control, Decision
 from .data import Screen
-from .errors import Refusal, issue
 from .evaluate import Evaluator
-from .examples import IGNORED, Batch, Example, by_regime, collate, views_of
-from .facts import report_resolution
+from .examples import Batch, Example
+from .feed import Feed, answer_tokens
+from .finiteness import Finiteness
 from .kernels import AttentionKernels
+from .memory import make_room
 from .model import TrainedModel
-from .optimizers import BY_SCORE, make_optimizer, make_schedule, rates, skips_by_itself
+from .optimizers import BY_SCORE, make_optimizer, make_schedule, rates
 from .report import Report
-from .resolution import Load, Resolution, fitting_tokens, saved, shrink
+from .resolution import Load, Resolution, saved
 from .sampler import Deal, Position, Sampler
 from .spec import Spec
 from .steplog import StepFacts, StepLog
@@ -69,9 +69,8 @@ class Trainer:
         self._spec = spec
         self._load = load
         self._model = model
-        self._examples = examples
+        self._feed = Feed(spec, model, examples, screen)
         self._evaluator = evaluator
-        self._screen = screen
         self._checkpoints = checkpoints
         self._kernels = kernels
         self._report = report
@@ -87,6 +86,7 @@ class Trainer:
             len(examples), resolution.step_examples, spec.seed, LOOKAHEAD
         )
         self.log = StepLog(report, model.device, spec.training.logging_steps)
+        self._finiteness = Finiteness(spec.training, self._scaler, self.log, report)
         self._undecided: list[int] = []
         self._is_watching = False
 
@@ -113,6 +113,7 @@ class Trainer:
             stop = self._at_boundary() or self.progress.step == total
             if stop or self.progress.step % every == 0:
                 self.log.flush()
+                self._finiteness.judge()
                 self._save()
                 stop = self._conclude(is_decided=False) or stop
                 self.log.start()
@@ -181,7 +182,7 @@ class Trainer:
         losses = self._gradients(deal, batches)
         self._scaler.unscale_(self._optimizer)
         if self.progress.step == 0:
-            self._check_gradients()
+            self._finiteness.check_gradients(self._model.trainable())
         norm = nn.utils.clip_grad_norm_(
             self._parameters, self._spec.training.max_grad_norm
         )
@@ -197,13 +198,11 @@ class Trainer:
             epoch=self.progress.step / self.resolution.steps_per_epoch,
             learning_rate=learning_rate,
             examples=sum(len(batch.examples) for batch in batches),
-            tokens=_answer_tokens(batches),
+            tokens=answer_tokens(batches),
             positions=sum(int(batch.lengths.sum()) for batch in batches),
         )
-        told = len(self.log.not_finite)
         self.log.add(facts, numbers)
-        for step in self.log.not_finite[told:]:
-            self._judge_bad_step(step)
+        self._finiteness.judge()
 
     def _gradients(self, deal: Deal, batches: list[Batch]) -> Tensor:
         """Accumulates the gradients of a step; gives its loss.
@@ -222,12 +221,18 @@ class Trainer:
             self._optimizer.zero_grad()
             gc.collect()
             torch.cuda.empty_cache()
-            self._make_room(batches, message)
+            self.resolution = make_room(
+                self._spec, self.resolution, self._load, batches, message, self._report
+            )
+            self._model.obey(self.resolution)
             batches = self._batches(deal)
+
+    def _batches(self, deal: Deal) -> list[Batch]:
+        return self._feed.batches(deal, self.resolution.micro_batch_size)
 
     def _accumulate(self, batches: list[Batch]) -> Tensor:
         self._model.causal.train()
-        shares = self._shares(batches)
+        shares = self._feed.shares(batches)
         loss = torch.zeros((), device=self._model.device)
         for batch, share in zip(batches, shares, strict=True):
             inputs = self._model.inputs(batch)
@@ -239,161 +244,15 @@ class Trainer:
                     sums = self._model.answer_sums(batch, inputs)
             else:
                 sums = self._model.answer_sums(batch, inputs)
+            self._report.moved()
             part = (sums.loss * share.to(sums.loss.device, non_blocking=True)).sum()
             self._scaler.scale(part).backward()
             loss += part.detach()
         return loss
 
-    def _shares(self, batches: list[Batch]) -> list[Tensor]:
-        """What the summed loss of every example counts, float32 [batch] per micro-batch.
-
-        They regard the whole step, so that cutting it otherwise changes nothing.
-        """
-        counts = [(batch.labels != IGNORED).sum(1) for batch in batches]
-        if self._spec.training.loss_reduction == "tokens":
-            total = _answer_tokens(batches)
-            return [torch.full((len(one),), 1 / total) for one in counts]
-        examples = sum(len(one) for one in counts)
-        return [1 / (one * examples) for one in counts]
-
     def _step_unless_bad(self, numbers: Tensor) -> None:
         """The optimizer's step, but for one whose loss or gradients are not finite."""
-        if self._scaler.is_enabled():
-            self._scaler.step(self._optimizer)
-            self._scaler.update()
-        elif skips_by_itself(self._optimizer):
-            self._optimizer.grad_scale = None
-            self._optimizer.found_inf = (~numbers.isfinite().all()).float()
-            self._optimizer.step()
-        elif all(map(math.isfinite, self.log.read(numbers))):
-            self._optimizer.step()
-
-    def _judge_bad_step(self, step: int) -> None:
-        """Says that a step was left out, or ends the run for it.
-
-        Raises:
-            Refusal: ``NON_FINITE`` when the spec says so.
-        """
-        if self._scaler.is_enabled() and self._scaler.get_scale() >= 1:
-            return  # loss scaling feels its way: a scale too large is no fault
-        count = len(self.log.not_finite)
-        if self._spec.training.on_non_finite == "stop":
-            problem = issue(
-                "training.learningRate",
-                f"leads to a loss or gradients that are not finite in step {step}",
-                self._spec.training.learning_rate,
-                "Lower it, lower training.maxGradNorm, look at the rows of that step, "
-                'or set training.onNonFinite to "skip".',
-            )
-            raise Refusal(
-                "NON_FINITE", "Training has diverged", [problem], {"step": step}
-            )
-        self._report.warning(
-            code="NON_FINITE",
-            message=f"Loss or gradients of step {step} are not finite; it changed "
-            f"nothing. Steps left out so far: {count}.",
-            data={"step": step, "count": count},
-        )
-
-    def _make_room(self, batches: list[Batch], message: str) -> None:
-        """Settles for less memory, and says so.
-
-        Raises:
-            Refusal: ``OUT_OF_MEMORY`` when nothing is left to try.
-        """
-        smaller = shrink(self._spec, self.resolution)
-        if smaller is None:
-            raise self._too_long(batches, message)
-        self.resolution = smaller
-        self._model.obey(smaller)
-        self._report.warning(
-            code="OUT_OF_MEMORY",
-            message="Memory did not hold the step; it is computed in parts of "
-            f"{smaller.micro_batch_size}"
-            f"{', with recomputation' if smaller.gradient_checkpointing else ''}.",
-            data={
-                "microBatchSize": smaller.micro_batch_size,
-                "gradientCheckpointing": smaller.gradient_checkpointing,
-            },
-        )
-        report_resolution(self._report, smaller)
-
-    def _too_long(self, batches: list[Batch], message: str) -> Refusal:
-        """What to say when one example is too much."""
-        longest = max(int(batch.lengths.max()) for batch in batches)
-        fits = fitting_tokens(self.resolution, self._load)
-        # An estimate that says it should have fitted is no help.
-        limit = f" to about {fits}, which would fit" if fits < longest else ""
-        problem = issue(
-            "model.imageCrops",
-            f"makes a row of {longest} tokens, which does not fit into memory even "
-            "alone",
-            self._spec.model.image_crops,
-            f"Lower it, or set data.maxTokens{limit}; set "
-            'training.gradientCheckpointing to "auto" or true; or use the method '
-            '"qlora".',
-        )
-        return Refusal(
-            "OUT_OF_MEMORY",
-            "The device has too little memory for one example",
-            [problem],
-            {"longest": longest, "fits": fits, "message": message},
-        )
-
-    def _check_gradients(self) -> None:
-        """Warns of trainable parameters that the first step does not reach."""
-        named = list(self._model.trainable())
-        missing = [name for name, one in named if one.grad is None]
-        present = [(name, one.grad) for name, one in named if one.grad is not None]
-        finite = torch.stack([one.isfinite().all() for _, one in present])
-        broken = [
-            name
-            for (name, _), is_finite in zip(present, self.log.read(finite), strict=True)
-            if not is_finite
-        ]
-        if missing:
-            self._report.warning(
-                code="GRADIENT_MISSING",
-                message=f"{len(missing)} trainable parameters got no gradient in the "
-                f"first step, the first of them {missing[0]}: they will not learn.",
-                data={"parameters": missing},
-            )
-        if broken and not self._scaler.is_enabled():
-            self._report.warning(
-                code="GRADIENT_NOT_FINITE",
-                message=f"{len(broken)} trainable parameters have gradients that are "
-                f"not finite in the first step, the first of them {broken[0]}.",
-                data={"parameters": broken},
-            )
-
-    def _batches(self, deal: Deal) -> list[Batch]:
-        """The micro-batches of a step; none where none of its rows can be used."""
-        self._expect(deal)
-        seeds = {
-            id(self._examples[row]): self._seed(deal.epoch, row) for row in deal.rows
-        }
-        usable = [
-            example
-            for example in (self._examples[row] for row in deal.rows)
-            if self._screen.passes("train", example, seeds[id(example)])
-        ]
-        size = self.resolution.micro_batch_size
-        return [
-            collate(part, self._model.pad_id, [seeds[id(one)] for one in part])
-            for part in by_regime(usable, self._model.regime_limit, size)
-        ]
-
-    def _expect(self, deal: Deal) -> None:
-        rows = [*deal.rows, *deal.soon]
-        examples = [self._examples[row] for row in rows]
-        seeds = [self._seed(deal.epoch, row) for row in rows]
-        self._model.features.expect(views_of(examples, seeds))
-
-    def _seed(self, epoch: int, row: int) -> str | None:
-        """Seeds what chance makes of the pictures of a row in an epoch."""
-        if not self._spec.data.augmentation:
-            return None
-        return f"{self._spec.seed} {epoch} {row}"
+        self._finiteness.step_unless_bad(self._optimizer, numbers)
 
     def _at_boundary(self) -> bool:
         """Does what the outside wants between two steps; True when that is to stop."""
@@ -492,7 +351,3 @@ class Trainer:
             step=0,
             tensors=[tensors.describe(name, one) for name, one in named.items()],
         )
-
-
-def _answer_tokens(batches: list[Batch]) -> int:
-    return sum(int((batch.labels != IGNORED).sum()) for batch in batches)

@@ -1,4 +1,4 @@
-"""What travels: a kind, a MessagePack map, and for events one MessagePack map each.
+"""What travels: a kind, a MessagePack map, and for events one MessagePack array of maps.
 
 The twin of ``sdk/link/frames.ts``; ``test/fixtures/frames.json`` holds both to the
 same bytes. Keys are camelCase on the wire and snake_case here: this module and the
@@ -10,11 +10,14 @@ from typing import Any
 
 import msgspec
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Version of frames, handshake and order."""
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """Largest message either side accepts; ZeroMQ cuts off a peer that sends more."""
+
+MAX_DEPTH = 100
+"""How deep lists and maps may lie in one another."""
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -97,9 +100,18 @@ _encoder = msgspec.msgpack.Encoder()
 encode_event = _encoder.encode
 
 
-def encode(kind: str, body: Frame, payloads: Sequence[bytes] = ()) -> list[bytes]:
+def encode(kind: str, body: Frame) -> list[bytes]:
     """The parts of one ZeroMQ message."""
-    return [kind.encode(), _encoder.encode(body), *payloads]
+    return [kind.encode(), _encoder.encode(body)]
+
+
+def encode_batch(first: int, events: Sequence[bytes]) -> list[bytes]:
+    """A message of events, numbered from ``first``; each as ``encode_event`` gives it.
+
+    They share one part: ZeroMQ encrypts and hands over every part by itself.
+    """
+    batch = _encoder.encode([msgspec.Raw(event) for event in events])
+    return [*encode("events", Events(first=first)), batch]
 
 
 def decode(parts: list[bytes]) -> Frame:
@@ -113,7 +125,32 @@ def decode(parts: list[bytes]) -> Frame:
         frame = msgspec.msgpack.decode(body, type=_to_worker[kind.decode()])
         if isinstance(frame, Control):
             (message,) = rest
-            return Control(seq=frame.seq, message=msgspec.msgpack.decode(message))
+            return Control(seq=frame.seq, message=_plain(message))
+        if rest:
+            raise FrameError(f"{kind.decode()} has {len(parts)} parts, not 2")
         return frame
-    except (KeyError, ValueError, msgspec.MsgspecError) as error:
+    except FrameError:
+        raise
+    except (KeyError, ValueError, RecursionError) as error:
         raise FrameError(f"not a frame of protocol {PROTOCOL}: {error}") from error
+
+
+def _plain(part: bytes) -> Any:
+    """What is in a part: nothing but what JSON knows, and not endlessly deep."""
+    value = msgspec.msgpack.decode(part)
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        inner: list[Any] = []
+        for one in level:
+            if isinstance(one, list):
+                inner += one
+            elif isinstance(one, dict):
+                if not all(isinstance(key, str) for key in one):
+                    raise FrameError("a key is no string")
+                inner += one.values()
+            elif not isinstance(one, str | int | float | None):
+                raise FrameError(f"{type(one).__name__} is no plain data")
+        if not inner:
+            return value
+        level = inner
+    raise FrameError(f"it is deeper than {MAX_DEPTH}")

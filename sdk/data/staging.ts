@@ -11,7 +11,7 @@ import {
 	rmdir,
 } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { CaptuneError, InputError } from "../errors.js";
+import { CaptuneError, diskCode, InputError } from "../errors.js";
 import { type Picture, storePicture, UnusablePicture } from "./image-file.js";
 
 const imagesName = "images";
@@ -105,11 +105,11 @@ async function writing<T>(folder: string, work: () => Promise<T>): Promise<T> {
 	} catch (error) {
 		if (error instanceof UnusablePicture || CaptuneError.isInstance(error))
 			throw error;
-		const { code, message } = error as NodeJS.ErrnoException;
-		const isFull = code === "ENOSPC" || code === "EDQUOT";
+		const { message } = error as Error;
+		const code = diskCode(error);
 		throw new InputError(
-			isFull ? "DISK_FULL" : "OUTPUT_UNWRITABLE",
-			`The folder ${folder} cannot be written: ${message}. ${isFull ? "Free space on its disk" : "Choose another"}.`,
+			code,
+			`The folder ${folder} cannot be written: ${message}. ${code === "DISK_FULL" ? "Free space on its disk" : "Choose another"}.`,
 			{ cause: error, data: { folder } },
 		);
 	}

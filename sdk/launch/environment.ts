@@ -2,32 +2,22 @@
 import {
 	existsSync,
 	mkdirSync,
-	readdirSync,
-	readFileSync,
 	rmSync,
 	statfsSync,
-	statSync,
 	writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { EnvironmentError, type Issue } from "../errors.js";
-import { waitForLock } from "./lock.js";
-import { cacheFolder, workerCode } from "./paths.js";
-import { install, type PipOptions, pinPip, planInstall } from "./pip.js";
+import { CanceledError, EnvironmentError } from "../errors.js";
 import {
-	findPython,
-	type GivenPython,
-	givenPythons,
-	type PythonFacts,
-	probePython,
-} from "./python.js";
-import { type Requirements, readRequirements } from "./requirements.js";
-
-export interface PythonEnvironment {
-	/** Path of the interpreter. */
-	readonly python: string;
-	readonly origin: "given" | "project" | "captune";
-}
+	type EnvironmentPlaces,
+	locateEnvironment,
+	type PythonEnvironment,
+} from "./locate.js";
+import { waitForLock } from "./lock.js";
+import { install, type PipOptions, pinPip, planInstall } from "./pip.js";
+import type { PythonFacts } from "./python.js";
+import type { Requirements } from "./requirements.js";
+import { isWhole, markerName } from "./whole.js";
 
 export interface EnvironmentOptions {
 	/** An interpreter to use as it is; it must have the packages that python/pyproject.toml names. */
@@ -54,43 +44,32 @@ export interface InstallProgress {
 	readonly message: string;
 }
 
-/** Test seams: other requirements, another cache, another project folder. */
-export interface EnvironmentPlaces {
-	readonly requirementsFolder?: string;
-	readonly cache?: string;
-	readonly cwd?: string;
-}
-
-/** Extras that captune's own environment always has: small beside torch, and a run may need them any time. */
-const ownExtras = ["datasets"];
-
 /**
  * An environment that is whole and has what the worker needs; made, or repaired, where that must be.
  *
- * @throws {EnvironmentError} saying what was tried and what to do.
+ * @throws {EnvironmentError} saying what was tried and what to do. @throws {CanceledError} when the signal says so.
  */
 export async function ensureEnvironment(
 	options: EnvironmentOptions = {},
-	{
-		requirementsFolder,
-		cache = cacheFolder(),
-		cwd = process.cwd(),
-	}: EnvironmentPlaces = {},
+	places: EnvironmentPlaces = {},
 ): Promise<PythonEnvironment> {
-	const { extras = [] } = options;
-	const needed = readRequirements(extras, requirementsFolder);
-	for (const given of givenPythons(options.python, cwd)) {
-		const usable = await useGiven(given, needed, options);
-		if (usable) return usable;
+	try {
+		return await ensure(options, places);
+	} catch (error) {
+		const { signal } = options;
+		throw signal?.aborted
+			? new CanceledError(signal.reason, undefined, "Preparing Python")
+			: error;
 	}
-	const requirements = readRequirements(
-		[...new Set([...ownExtras, ...extras])],
-		requirementsFolder,
-	);
-	const base = await findPython(requirements);
-	const folder = join(cache, requirements.key(base.version, options.wheels));
-	const python = join(folder, "bin", "python");
-	if (isWhole(folder)) return { python, origin: "captune" };
+}
+
+async function ensure(
+	options: EnvironmentOptions,
+	places: EnvironmentPlaces,
+): Promise<PythonEnvironment> {
+	const place = await locateEnvironment(options, places);
+	if (place.isReady) return { python: place.python, origin: place.origin };
+	const { python, folder, base, requirements } = place;
 	const lock = await waitForLock(
 		`${folder}.lock`,
 		(pid) =>
@@ -112,110 +91,6 @@ export async function ensureEnvironment(
 		lock.release();
 	}
 	return { python, origin: "captune" };
-}
-
-async function useGiven(
-	given: GivenPython,
-	requirements: Requirements,
-	{ onNotice }: EnvironmentOptions,
-): Promise<PythonEnvironment | undefined> {
-	if (!given.isExplicit && !existsSync(given.command)) return undefined;
-	const problem = await objectionTo(given, requirements);
-	if (problem === undefined)
-		return {
-			python: given.command,
-			origin: given.isExplicit ? "given" : "project",
-		};
-	if (given.isExplicit) throw problem;
-	onNotice?.(`${problem.message} captune uses an environment of its own.`);
-	return undefined;
-}
-
-async function objectionTo(
-	{ command, by }: GivenPython,
-	requirements: Requirements,
-): Promise<EnvironmentError | undefined> {
-	const facts = await probePython(command);
-	const range = requirements.pythonRange;
-	if ("failure" in facts)
-		return new EnvironmentError(
-			"PYTHON_NOT_FOUND",
-			`${command}, given by ${by}, cannot be used: ${facts.failure}. Needed: Python ${range}.`,
-			{ issues: [{ path: command, reason: facts.failure }] },
-		);
-	const fit = requirements.fits(facts.version);
-	if (fit !== "ok")
-		return new EnvironmentError(
-			fit === "old" ? "PYTHON_TOO_OLD" : "PYTHON_TOO_NEW",
-			`${command}, given by ${by}, is Python ${facts.version}. Needed: Python ${range}.`,
-		);
-	const issues = await unmetIn(command, requirements.packages);
-	return issues.length === 0
-		? undefined
-		: new EnvironmentError(
-				"PYTHON_PACKAGES_MISSING",
-				`${command}, given by ${by}, lacks ${issues.map(({ path, reason }) => `${path} (${reason})`).join(", ")}. Install them there, or leave the interpreter to captune.`,
-				{ issues },
-			);
-}
-
-async function unmetIn(
-	python: string,
-	packages: readonly string[],
-): Promise<Issue[]> {
-	const { execa } = await import("execa");
-	const { stdout } = await execa(
-		python,
-		["-I", join(workerCode, "captune_worker", "inspection.py")],
-		{ input: JSON.stringify(packages), timeout: 30_000 },
-	);
-	const unmet = JSON.parse(stdout) as readonly {
-		readonly requirement: string;
-		readonly installed: string | null;
-	}[];
-	return unmet.map(({ requirement, installed }) => ({
-		path: requirement,
-		reason: installed === null ? "not installed" : `${installed} is installed`,
-	}));
-}
-
-/** Written last, so that its absence tells of an installation that was cut short. */
-const markerName = "captune.json";
-
-/** Is the environment complete, with every file of every package at its recorded size? Takes about 0.1 s. */
-export function isWhole(folder: string): boolean {
-	if (!existsSync(join(folder, markerName))) return false;
-	try {
-		const site = sitePackages(folder);
-		return (
-			existsSync(join(folder, "bin", "python")) &&
-			readdirSync(site)
-				.filter((entry) => entry.endsWith(".dist-info"))
-				.every((entry) => hasItsFiles(site, join(site, entry, "RECORD")))
-		);
-	} catch {
-		return false;
-	}
-}
-
-function sitePackages(folder: string): string {
-	const lib = join(folder, "lib");
-	const python = readdirSync(lib).find((entry) => entry.startsWith("python3"));
-	return join(lib, python ?? "", "site-packages");
-}
-
-/** RECORD: one line a file, "path,hash,size"; compiled files have neither hash nor size. */
-function hasItsFiles(site: string, record: string): boolean {
-	return readFileSync(record, "utf8")
-		.split(/\r?\n/)
-		.every((line) => {
-			const match = /^"?(.*?)"?,[^,]*,(\d+)$/.exec(line);
-			if (!match) return true;
-			const file = statSync(join(site, match[1] as string), {
-				throwIfNoEntry: false,
-			});
-			return file?.size === Number(match[2]);
-		});
 }
 
 async function make(
@@ -289,7 +164,12 @@ function checkVenv({ executable, version, hasEnsurepip }: PythonFacts): void {
 }
 
 /** torch has wheels for these; elsewhere pip would fail after minutes. */
-function checkPlatform({ platform, machine, glibc, version }: PythonFacts) {
+export function checkPlatform({
+	platform,
+	machine,
+	glibc,
+	version,
+}: PythonFacts) {
 	const isLinux =
 		platform === "linux" &&
 		["x86_64", "aarch64"].includes(machine) &&

@@ -13,7 +13,7 @@ import { setTimeout as delay } from "node:timers/promises";
 
 export interface Lock {
 	/** Names a process that works for this one: the lock holds until both are gone. */
-	share(worker: number): void;
+	share(worker: number, graceMs: number): void;
 	release(): void;
 }
 
@@ -21,7 +21,14 @@ interface Holder {
 	readonly pid: number;
 	readonly boot: string;
 	readonly worker?: number;
+	/** When the worker began, by the system's own count: process ids are used again. */
+	readonly since?: string;
+	/** What the worker may take to end after its holder. */
+	readonly graceMs?: number;
 }
+
+/** An orphan is waited for this much longer than it may take. */
+const marginMs = 1_000;
 
 /** The lock, or the process id of its living holder. */
 export function tryLock(file: string): Lock | number {
@@ -31,7 +38,8 @@ export function tryLock(file: string): Lock | number {
 		try {
 			writeFileSync(file, JSON.stringify(mine), { flag: "wx" });
 			return {
-				share: (worker) => replace(file, { ...mine, worker }),
+				share: (worker, graceMs) =>
+					replace(file, { ...mine, worker, ...startOf(worker), graceMs }),
 				release: () => rmSync(file, { force: true }),
 			};
 		} catch (error) {
@@ -58,22 +66,47 @@ export async function waitForLock(
 	}
 }
 
-/** Waits, at most so long, for a worker whose holder is gone to be gone as well. */
-export async function waitForOrphan(
+/**
+ * Waits for a worker whose holder is gone to be gone as well, as long as it may take; one that is there even then (hung,
+ * or stopped by a signal) is killed, lest it wakes and writes beside the next attempt.
+ */
+export async function clearOrphan(
 	file: string,
-	timeoutMs: number,
 	signal: AbortSignal,
 ): Promise<void> {
-	const deadline = Date.now() + timeoutMs;
-	const isOrphaned = () => {
+	const started = performance.now();
+	for (;;) {
 		const pid = livingHolder(file);
-		return pid !== undefined && pid === readHolder(file)?.worker;
-	};
-	while (isOrphaned() && Date.now() < deadline)
+		const { worker, since, graceMs } = readHolder(file) ?? {};
+		if (pid === undefined || pid !== worker || graceMs === undefined) return;
+		if (performance.now() - started > graceMs + marginMs) {
+			if (since === undefined || since !== startOf(worker).since) return;
+			kill(worker);
+		}
 		await delay(50, undefined, { signal });
+	}
 }
 
-function livingHolder(file: string): number | undefined {
+function kill(pid: number): void {
+	try {
+		process.kill(pid, "SIGKILL");
+	} catch {} // it was faster, or is another user's
+}
+
+/** When a process began, where the system tells. */
+function startOf(pid: number): { readonly since?: string } {
+	try {
+		const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+		// After the command, which may hold anything, the start is the 20th field.
+		const since = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+		return since === undefined ? {} : { since };
+	} catch {
+		return {};
+	}
+}
+
+/** The process id of whoever holds the lock and lives; the worker's, where only that is left. */
+export function livingHolder(file: string): number | undefined {
 	const holder = readHolder(file);
 	if (holder === undefined || holder.boot !== bootId()) return undefined;
 	if (isAlive(holder.pid)) return holder.pid;

@@ -29,13 +29,16 @@ print(json.dumps({
 /** What the interpreter at `command` says, or why it says nothing. */
 export async function probePython(
 	command: string,
+	signal?: AbortSignal,
 ): Promise<PythonFacts | { readonly failure: string }> {
 	const { execa } = await import("execa");
 	const result = await execa(command, ["-I", "-c", probe], {
 		reject: false,
 		timeout: 20_000,
 		stdin: "ignore",
+		...(signal === undefined ? {} : { cancelSignal: signal }),
 	});
+	signal?.throwIfAborted();
 	if (result.failed) {
 		const failure =
 			result.code === "ENOENT" ? "not found" : lastLine(result.stderr);
@@ -55,11 +58,12 @@ export async function probePython(
  */
 export async function findPython(
 	requirements: Requirements,
+	signal?: AbortSignal,
 ): Promise<PythonFacts> {
 	const tried: Issue[] = [];
 	const misfits = new Set<"old" | "new">();
 	for (const command of requirements.pythonCommands) {
-		const facts = await probePython(command);
+		const facts = await probePython(command, signal);
 		if ("failure" in facts) {
 			tried.push({ path: command, reason: facts.failure });
 			continue;

@@ -1,9 +1,9 @@
 // Starts the worker process and ends it. What it says over the link is not known here.
-import { createInterface } from "node:readline";
-import type { Readable } from "node:stream";
+import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { EnvironmentError } from "../errors.js";
 import type { Tracker } from "../spec/spec.generated.js";
+import { eachLine } from "./lines.js";
 import { workerCode } from "./paths.js";
 
 /** How the process ended. */
@@ -17,6 +17,12 @@ export interface WorkerProcess {
 	readonly exited: Promise<WorkerExit>;
 	/** Asks, then insists: waits `graceMs` for the exit, sends SIGTERM, waits again, kills. */
 	end(graceMs: number): Promise<WorkerExit>;
+	/** Ends its standard input: it finishes its step, saves, and waits for nobody. */
+	abandon(): void;
+	/** Has it print the stack of every thread, also while it cannot run Python. Where there are no signals, nothing. */
+	printStacks(): void;
+	/** Does somebody hold it, as with SIGSTOP? False where that cannot be told. */
+	isStopped(): boolean;
 }
 
 export interface WorkerOptions {
@@ -87,8 +93,9 @@ export async function startWorker({
 			`The worker could not be started with ${python}: ${shortMessage}.`,
 		);
 	}
+	const { pid } = child;
 	return {
-		pid: child.pid,
+		pid,
 		exited,
 		async end(graceMs) {
 			const patience = new AbortController();
@@ -103,11 +110,22 @@ export async function startWorker({
 			if (!patience.signal.aborted) child.kill("SIGKILL");
 			return exited;
 		},
+		abandon() {
+			child.stdin.end();
+		},
+		printStacks() {
+			if (process.platform !== "win32") child.kill("SIGUSR2");
+		},
+		isStopped: () => isStopped(pid),
 	};
 }
 
-async function eachLine(stream: Readable, take: (text: string) => void) {
-	for await (const line of createInterface({ input: stream })) take(line);
+function isStopped(pid: number): boolean {
+	try {
+		return /^State:\s+[Tt]/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+	} catch {
+		return false;
+	}
 }
 
 /** What a training process may need to know of its surroundings; secrets of other programs stay out of it. */

@@ -1,12 +1,16 @@
-// What travels: a kind, a MessagePack map, and for events one MessagePack map each. The twin of
+// What travels: a kind, a MessagePack map, and for events one MessagePack array of maps. The twin of
 // python/captune_worker/wire.py; test/fixtures/frames.json holds both to the same bytes.
 import { decode, encode } from "@msgpack/msgpack";
+import { WorkerError } from "../errors.js";
 
 /** Version of frames, handshake and order; a worker that speaks another is refused by name. */
-export const PROTOCOL = 1;
+export const PROTOCOL = 2;
 
 /** Largest message either side accepts, in bytes; a peer that sends more is cut off by ZeroMQ. */
 export const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
+
+/** How deep arrays and maps may lie in one another; what `encode` writes is no deeper. */
+export const MAX_DEPTH = 100;
 
 /** First frame of a worker; sent before it imports anything slow. */
 export interface Hello {
@@ -56,23 +60,43 @@ export type SdkFrame =
 			readonly message: unknown;
 	  };
 
-/** A frame that does not follow the protocol. */
-export class FrameError extends Error {
-	override readonly name = "FrameError";
+/** A frame that does not follow the protocol, or follows another version of it. */
+export class FrameError extends WorkerError {
+	constructor(
+		message: string,
+		code: "PROTOCOL_ERROR" | "INCOMPATIBLE_PROTOCOL" = "PROTOCOL_ERROR",
+		cause?: unknown,
+	) {
+		super(code, message, { cause });
+	}
 }
 
 export function encodeFrame(frame: SdkFrame): Uint8Array[] {
 	const parts = [new TextEncoder().encode(frame.kind), encode(frame.body)];
 	return "message" in frame
-		? [...parts, encode(frame.message, { ignoreUndefined: true })]
+		? [...parts, encode(wellFormed(frame.message), { ignoreUndefined: true })]
 		: parts;
+}
+
+/** A lone surrogate, which UTF-8 cannot hold, becomes U+FFFD, as everywhere on the web. */
+function wellFormed(value: unknown): unknown {
+	if (typeof value === "string")
+		return value.replace(/\p{Surrogate}/gu, "\ufffd");
+	if (Array.isArray(value)) return value.map(wellFormed);
+	if (typeof value !== "object" || value === null) return value;
+	return Object.fromEntries(
+		Object.entries(value).map(([key, item]) => [
+			wellFormed(key),
+			wellFormed(item),
+		]),
+	);
 }
 
 /**
  * @throws {FrameError} for anything but the three kinds of frame with exactly their fields.
  */
 export function decodeFrame(parts: readonly Uint8Array[]): WorkerFrame {
-	const [kindPart, bodyPart, ...payloads] = parts;
+	const [kindPart, bodyPart, ...others] = parts;
 	if (kindPart === undefined || bodyPart === undefined)
 		throw new FrameError(`A frame needs two parts, not ${parts.length}.`);
 	const kind = new TextDecoder().decode(kindPart.subarray(0, 16));
@@ -102,23 +126,50 @@ export function decodeFrame(parts: readonly Uint8Array[]): WorkerFrame {
 			return {
 				kind,
 				first: integerAt(body, "first"),
-				events: payloads.map(decodePart),
+				events: decodeBatch(others),
 			};
 		default:
 			throw new FrameError(`No frame is called ${JSON.stringify(kind)}.`);
 	}
 }
 
+function decodeBatch(parts: readonly Uint8Array[]): readonly unknown[] {
+	const [part] = parts;
+	const events = part && parts.length === 1 ? decodePart(part) : undefined;
+	if (!Array.isArray(events))
+		throw new FrameError("Events need a third part, an array.");
+	return events;
+}
+
 /** Views of a received buffer keep all of it alive, and extension types are code in disguise: neither gets in. */
 function decodePart(part: Uint8Array): unknown {
+	let value: unknown;
 	try {
-		return decode(part, { maxBinLength: 0, maxExtLength: 0 });
+		value = decode(part, {
+			maxBinLength: 0,
+			maxExtLength: 0,
+			// An element takes a byte at least; the array would be made before that shows.
+			maxArrayLength: part.length,
+		});
 	} catch (error) {
 		throw new FrameError(
 			`A part is not MessagePack: ${error instanceof Error ? error.message : error}`,
-			{ cause: error },
+			"PROTOCOL_ERROR",
+			error,
 		);
 	}
+	if (isDeeper(value, MAX_DEPTH))
+		throw new FrameError(`A part is deeper than ${MAX_DEPTH}.`);
+	return value;
+}
+
+function isDeeper(value: unknown, depth: number): boolean {
+	if (typeof value !== "object" || value === null) return false;
+	if (depth === 0) return true;
+	for (const key in value)
+		if (isDeeper((value as Record<string, unknown>)[key], depth - 1))
+			return true;
+	return false;
 }
 
 function integerAt(body: unknown, key: string): number {

@@ -1,4 +1,5 @@
 // The SDK's end of the line to one worker. It knows frames, numbers and keys; what is inside a message it does not know.
+import { setImmediate as turn } from "node:timers/promises";
 import type { Router } from "zeromq";
 import {
 	type Beat,
@@ -58,6 +59,8 @@ export class Link {
 	#peer: Buffer | undefined;
 	#greeted = false;
 	#received = 0;
+	/** Number of the event after which the worker was asked to send again. */
+	#askedAfter = -1;
 	#sending: Promise<void> = Promise.resolve();
 	#reading: Promise<void>;
 
@@ -138,6 +141,8 @@ export class Link {
 			} catch (error) {
 				this.#handlers.onFault(error);
 			}
+			// Frames that are there already are read without a pause in between, in which readers could keep up.
+			await turn();
 		}
 	}
 
@@ -148,10 +153,10 @@ export class Link {
 	}
 
 	#greet(hello: Hello): void {
-		const reason = this.#objection(hello);
-		if (reason !== undefined) {
-			this.#post({ kind: "refuse", body: { reason } });
-			throw new FrameError(reason);
+		const objection = this.#objection(hello);
+		if (objection !== undefined) {
+			this.#post({ kind: "refuse", body: { reason: objection.message } });
+			throw objection;
 		}
 		this.#post({ kind: "welcome", body: { protocol: PROTOCOL } });
 		if (this.#greeted) return;
@@ -160,12 +165,17 @@ export class Link {
 		this.#sendControls(0);
 	}
 
-	#objection(hello: Hello): string | undefined {
+	#objection(hello: Hello): FrameError | undefined {
 		const { runId, attempt } = this.#identity;
 		if (hello.protocol !== PROTOCOL)
-			return `The worker speaks protocol ${hello.protocol}, this SDK speaks ${PROTOCOL}.`;
+			return new FrameError(
+				`The worker speaks protocol ${hello.protocol}, this SDK speaks ${PROTOCOL}.`,
+				"INCOMPATIBLE_PROTOCOL",
+			);
 		if (hello.runId !== runId || hello.attempt !== attempt)
-			return `The worker belongs to run ${hello.runId}, attempt ${hello.attempt}, not to run ${runId}, attempt ${attempt}.`;
+			return new FrameError(
+				`The worker belongs to run ${hello.runId}, attempt ${hello.attempt}, not to run ${runId}, attempt ${attempt}.`,
+			);
 		return undefined;
 	}
 
@@ -176,7 +186,9 @@ export class Link {
 			if (fresh.length > 0) this.#handlers.onEvents(fresh);
 			this.#received += fresh.length;
 		}
-		this.#acknowledge(isGap);
+		// Once for a gap, not for every batch after it; should the request be lost, a beat repeats it.
+		this.#acknowledge(isGap && this.#askedAfter !== this.#received);
+		if (isGap) this.#askedAfter = this.#received;
 	}
 
 	#takeBeat(beat: Beat): void {

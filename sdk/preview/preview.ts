@@ -11,7 +11,7 @@ import type { OwnMetric } from "../metrics/index.js";
 import { askWorker } from "../run/one-shot.js";
 import { extrasOf } from "../spec/extras.js";
 import { resolveSpec } from "../spec/resolve.js";
-import type { Spec } from "../spec/spec.generated.js";
+import type { ResolvedSpec, Spec } from "../spec/spec.generated.js";
 import { renderHtml } from "./html.js";
 import { renderText } from "./text.js";
 import type { PreviewData, PreviewRow } from "./types.js";
@@ -100,19 +100,37 @@ export async function preview(
 		...(signal === undefined ? {} : { signal }),
 		extras: extrasOf(resolved),
 	});
-	mkdirSync(target, { recursive: true });
 	return new Preview(
-		await askWorker<PreviewData>({
+		await previewResolved(resolved, {
 			python: environment.python,
-			module: "captune_worker.preview",
-			request: {
-				spec: resolved,
-				rows,
-				folder: target,
-				cacheFolder: cacheFolder(),
-			},
-			subject: "The preview",
+			rows,
+			folder: target,
 			signal,
 		}),
 	);
+}
+
+/** The same of a spec that is resolved, with an interpreter that has what is needed. */
+export function previewResolved(
+	spec: ResolvedSpec,
+	{
+		python,
+		rows,
+		folder,
+		signal,
+	}: {
+		readonly python: string;
+		readonly rows: number;
+		readonly folder: string;
+		readonly signal: AbortSignal | undefined;
+	},
+): Promise<PreviewData> {
+	mkdirSync(folder, { recursive: true });
+	return askWorker<PreviewData>({
+		python,
+		module: "captune_worker.preview",
+		request: { spec, rows, folder, cacheFolder: cacheFolder() },
+		subject: "The preview",
+		signal,
+	});
 }

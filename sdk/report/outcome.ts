@@ -56,10 +56,9 @@ ${list.length === 0 ? "" : `<ul>${list.join("")}</ul>`}
 ${traceback === null ? "" : `<details><summary>Python traceback</summary><pre>${lines(traceback)}</pre></details>`}`;
 }
 
-function sentence({ path, code, value, reason, remedy }: EndIssue): string {
+function sentence({ path, value, reason, remedy }: EndIssue): string {
 	const issue: Issue = {
 		...{ path, reason },
-		...(code === null ? {} : { code }),
 		...(value === null ? {} : { value }),
 		...(remedy === null ? {} : { remedy }),
 	};

@@ -10,6 +10,7 @@ export interface CheckpointRules {
 
 export interface BestCheckpoint {
 	readonly step: number;
+	/** Its value of the metric to go by. */
 	readonly value: number;
 }
 

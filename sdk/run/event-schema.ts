@@ -1,5 +1,6 @@
 // Every event of a run: a closed union, told apart by `type`. What the worker sends, what the run folder keeps and
 // what a reader of the stream sees is this one form.
+import { warningCodes } from "../errors/warnings.js";
 import {
 	anything,
 	boolean,
@@ -11,13 +12,15 @@ import {
 	list,
 	nullable,
 	number,
+	openChoice,
 	record,
 	section,
 	string,
 	tagged,
 } from "../schema/fields.js";
 
-const envelope: Fields = {
+/** What every event has besides its `type`. */
+export const envelope: Fields = {
 	runId: string("The run this event belongs to."),
 	attempt: integer("1 for a fresh run; counts up with every resume.", {
 		minimum: 1,
@@ -354,7 +357,10 @@ const warning = event(
 	"warning",
 	"Something to know that does not stop the run.",
 	{
-		code: string("Stable name."),
+		code: openChoice(
+			"Stable name; `sdk/errors/README.md` explains each.",
+			warningCodes,
+		),
 		message: string("One sentence."),
 		data: anything("Facts for programs."),
 	},

@@ -454,8 +454,8 @@ export interface WarningEvent {
 	readonly seq: number;
 	/** Milliseconds since 1970-01-01 UTC. */
 	readonly time: number;
-	/** Stable name. */
-	readonly code: string;
+	/** Stable name; `sdk/errors/README.md` explains each. */
+	readonly code: "PROJECT_PYTHON_UNUSED" | "STRANGER_REFUSED" | "LOG_FLOODED" | "PICTURES_SHARED" | "ROW_DROPPED" | "OUT_OF_MEMORY" | "NON_FINITE" | "GRADIENT_MISSING" | "GRADIENT_NOT_FINITE" | "ATTENTION_CHANGED" | "SCORE_LATE" | "BEST_DECIDED_LATE" | "BEST_NOT_KEPT" | "NO_CHECKPOINT" | "CHECKPOINT_DAMAGED" | "TRACKER_FAILED" | "SCORE_UNTRACKED" | "EXPORT_FAILED" | "HUB_PUSH_FAILED" | (string & {});
 	/** One sentence. */
 	readonly message: string;
 	/** Facts for programs. */

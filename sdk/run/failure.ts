@@ -1,4 +1,6 @@
 // From a worker's end, or its silence, to the error that the caller gets; and from an error to the end of the record.
+
+import type { RowProblemCode } from "../errors/row-problems.js";
 import {
 	CanceledError,
 	CaptuneError,
@@ -9,15 +11,18 @@ import {
 	WorkerError,
 } from "../errors.js";
 import type { WorkerExit } from "../launch/worker.js";
+import { FrameError } from "../link/frames.js";
 import type { EndError } from "./event.generated.js";
 import type { EventBody } from "./journal.js";
+import type { LastLines } from "./last-lines.js";
+import type { Stall } from "./liveness.js";
 
 /** The error that a worker ended with, as the caller gets it. */
 export function fromEnd(end: EndError, runId?: string): CaptuneError {
 	const issues = end.issues.map(
 		({ code, remedy, ...issue }): Issue => ({
 			...issue,
-			...(code === null ? {} : { code }),
+			...(code === null ? {} : { code: code as RowProblemCode }),
 			...(issue.value === null ? { value: undefined } : {}),
 			...(remedy === null ? {} : { remedy }),
 		}),
@@ -33,22 +38,49 @@ export function fromEnd(end: EndError, runId?: string): CaptuneError {
 	});
 }
 
-/** The worker's process is gone and has not said why. */
+/** Exit code of a worker that could not write its own log, and so could not say why it ended. */
+const exitUnwritable = 74;
+
+/** The worker's process is gone and has not said why; `oomKills`: of the kernel, meanwhile. */
 export function crashed(
 	{ exitCode, signal }: WorkerExit,
 	pid: number,
 	steps: number,
-	stderr: readonly string[],
+	stderr: LastLines,
+	oomKills: number,
 	runId: string,
-): WorkerError {
+): CaptuneError {
+	const told = toldInLastLine(exitCode, stderr);
+	if (told !== undefined) return fromEnd(told, runId);
 	const how =
 		signal === null ? `exited with code ${exitCode}` : `was ended by ${signal}`;
-	const last = stderr.at(-1);
+	const isOomKill = signal === "SIGKILL" && oomKills > 0;
+	const why = isOomKill
+		? " The kernel ran out of memory and killed a process at that time, most likely this one: use less memory (training.batchSize, model.imageCrops, compute.loaderWorkers), or a machine with more."
+		: "";
+	const traceback = stderr.stacks();
 	return new WorkerError(
-		"WORKER_CRASHED",
-		`The worker process ${pid} ${how} after step ${steps}, without a word.${last ? ` Its last line: ${last}` : ""}`,
-		{ runId, data: { exitCode, signal, steps, stderr: [...stderr] } },
+		isOomKill ? "OUT_OF_MEMORY" : "WORKER_CRASHED",
+		`The worker process ${pid} ${how} after step ${steps}, without a word.${why}${lastLine(stderr.last)}`,
+		{
+			runId,
+			...(traceback === undefined ? {} : { traceback }),
+			data: { exitCode, signal, steps, stderr: stderr.last, oomKills },
+		},
 	);
+}
+
+function toldInLastLine(
+	exitCode: number | null,
+	stderr: LastLines,
+): EndError | undefined {
+	if (exitCode !== exitUnwritable) return undefined;
+	try {
+		const line = stderr.last.findLast((one) => one.startsWith('{"code":'));
+		return line === undefined ? undefined : JSON.parse(line);
+	} catch {
+		return undefined;
+	}
 }
 
 /** The worker's process lives but has not connected. */
@@ -56,17 +88,69 @@ export function neverStarted(
 	timeoutMs: number,
 	stderr: readonly string[],
 ): WorkerError {
-	const last = stderr.at(-1);
 	return new WorkerError(
 		"WORKER_START_TIMEOUT",
-		`The worker has not connected within ${timeoutMs} ms (option \`startTimeoutMs\`).${last ? ` Its last line: ${last}` : ""}`,
+		`The worker has not connected within ${timeoutMs} ms (option \`startTimeoutMs\`).${lastLine(stderr)}`,
 		{ data: { stderr: [...stderr] } },
 	);
 }
 
+/** The worker is there and does nothing; `stacks`: where its threads stood, if it could be asked. */
+export function stalled(
+	{ isSilent, stage, ms, limitMs }: Stall,
+	isStopped: boolean,
+	steps: number,
+	stacks: string | undefined,
+	stderr: LastLines,
+	runId: string,
+): WorkerError {
+	const seconds = (ms / 1_000).toFixed(1);
+	const option = `stallTimeoutMs.${isSilent ? "silence" : stage}`;
+	const what = isSilent
+		? `has not been heard of for ${seconds} s, in stage "${stage}"`
+		: `has not got on with stage "${stage}" for ${seconds} s`;
+	const why = isStopped ? " Its process had been stopped by a signal." : "";
+	const where = /File "[^"]+", line \d+ in \S+/.exec(stacks ?? "")?.[0];
+	return new WorkerError(
+		"WORKER_STALLED",
+		`The worker ${what}, and was killed after step ${steps}; ${limitMs} ms are allowed (option \`${option}\`).${why}${where ? ` It stood at ${where}.` : ""}`,
+		{
+			runId,
+			...(stacks === undefined ? {} : { traceback: stacks }),
+			data: {
+				...{ stage, isSilent, isStopped, ms, limitMs, steps },
+				stderr: stderr.last,
+			},
+		},
+	);
+}
+
+/** What broke on the line, as the caller gets it. */
+export function fromLink(error: unknown, runId: string): unknown {
+	if (!(error instanceof FrameError)) return error;
+	const isForeign = error.code === "INCOMPATIBLE_PROTOCOL";
+	return new WorkerError(
+		error.code,
+		isForeign
+			? error.message
+			: `The worker broke the protocol: ${error.message}`,
+		{ runId, cause: error },
+	);
+}
+
+function lastLine(stderr: readonly string[]): string {
+	const last = stderr.at(-1);
+	return last ? ` Its last line: ${last}` : "";
+}
+
 /** How the record of a run ends whose worker did not end it. */
-export function toEnd(error: unknown, steps: number): EventBody {
+export function toEnd(
+	error: unknown,
+	steps: number,
+	redact: (text: string) => string,
+): EventBody {
 	const known = CaptuneError.isInstance(error) ? error : undefined;
+	const traceback = known?.traceback;
 	return {
 		type: "end",
 		status: error instanceof CanceledError ? "canceled" : "failed",
@@ -75,7 +159,7 @@ export function toEnd(error: unknown, steps: number): EventBody {
 		keptStep: null,
 		error: {
 			code: known?.code ?? "WORKER_FAILED",
-			message: error instanceof Error ? error.message : String(error),
+			message: redact(error instanceof Error ? error.message : String(error)),
 			issues: (known?.issues ?? []).map(
 				({ path, code, value, reason, remedy }) => ({
 					path,
@@ -85,7 +169,7 @@ export function toEnd(error: unknown, steps: number): EventBody {
 					remedy: remedy ?? null,
 				}),
 			),
-			traceback: known?.traceback ?? null,
+			traceback: traceback === undefined ? null : redact(traceback),
 			data: known?.data ?? null,
 		},
 	};

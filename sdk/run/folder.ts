@@ -2,20 +2,23 @@
 import {
 	closeSync,
 	existsSync,
+	fstatSync,
 	fsyncSync,
+	ftruncateSync,
 	mkdirSync,
 	openSync,
 	readdirSync,
 	readFileSync,
 	renameSync,
 	rmSync,
+	statfsSync,
 	truncateSync,
 	writeFileSync,
 	writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { InputError } from "../errors.js";
-import { type Lock, tryLock, waitForOrphan } from "../launch/lock.js";
+import { diskCode, InputError } from "../errors.js";
+import { clearOrphan, type Lock, tryLock } from "../launch/lock.js";
 import type { RunEvent } from "./event.generated.js";
 import type { ScoredPrediction } from "./scorer.js";
 
@@ -42,6 +45,8 @@ export class RunFolder {
 	readonly #origin: Origin;
 	readonly #lock: Lock;
 	readonly #events: number;
+	/** Bytes of whole events. */
+	#size: number;
 
 	/**
 	 * Makes the folder and takes its lock.
@@ -75,17 +80,13 @@ export class RunFolder {
 
 	/**
 	 * Takes the lock of a folder that holds a run, and cuts a torn last line of its events. The worker of a process that
-	 * died is waited for: it still saves what it has.
+	 * died is waited for, as it still saves what it has, and killed when it takes longer than it may.
 	 *
 	 * @throws {InputError} OUTPUT_UNWRITABLE, RUN_LOCKED.
 	 */
-	static async reopen(
-		path: string,
-		orphanTimeoutMs: number,
-		signal: AbortSignal,
-	): Promise<RunFolder> {
+	static async reopen(path: string, signal: AbortSignal): Promise<RunFolder> {
 		const file = join(path, runFiles.lock);
-		await waitForOrphan(file, orphanTimeoutMs, signal);
+		await clearOrphan(file, signal);
 		try {
 			const lock = tryLock(file);
 			if (typeof lock === "number") throw locked(path, lock, "Wait for it.");
@@ -101,21 +102,35 @@ export class RunFolder {
 		this.#origin = origin;
 		this.#lock = lock;
 		this.#events = openSync(join(path, runFiles.events), "a", 0o600);
+		this.#size = fstatSync(this.#events).size;
 	}
 
-	/** Appends events; `durable`: the disk has them on return. */
+	/**
+	 * Appends events, all or none; `durable`: the disk has them on return.
+	 *
+	 * @throws {InputError} DISK_FULL, OUTPUT_UNWRITABLE; as every method that writes.
+	 */
 	append(events: readonly RunEvent[], durable: boolean): void {
 		const bytes = Buffer.from(
 			events.map((event) => `${JSON.stringify(event)}\n`).join(""),
 		);
-		for (let at = 0; at < bytes.length; )
-			at += writeSync(this.#events, bytes, at);
-		if (durable) fsyncSync(this.#events);
+		this.#writing(() => {
+			try {
+				for (let at = 0; at < bytes.length; )
+					at += writeSync(this.#events, bytes, at);
+				if (durable) fsyncSync(this.#events);
+				this.#size += bytes.length;
+			} catch (error) {
+				// Half a line in the middle of a log would spoil all of it.
+				ftruncateSync(this.#events, this.#size);
+				throw error;
+			}
+		});
 	}
 
-	/** Names the worker: the folder is in use until it, too, is gone. */
-	shareWith(worker: number): void {
-		this.#lock.share(worker);
+	/** Names the worker: the folder is in use until it, too, is gone, for which it has `graceMs`. */
+	shareWith(worker: number, graceMs: number): void {
+		this.#lock.share(worker, graceMs);
 	}
 
 	/** Every event so far. */
@@ -140,7 +155,9 @@ export class RunFolder {
 		predictions: readonly ScoredPrediction[],
 	): void {
 		if (predictions.length === 0) return;
-		mkdirSync(join(this.path, runFiles.predictions), { recursive: true });
+		this.#writing(() =>
+			mkdirSync(join(this.path, runFiles.predictions), { recursive: true }),
+		);
 		this.writeText(
 			join(runFiles.predictions, `${evaluationId}.jsonl`),
 			predictions.map((one) => `${JSON.stringify(one)}\n`).join(""),
@@ -150,14 +167,38 @@ export class RunFolder {
 	/** Writes a file whole or not at all. */
 	writeText(name: string, text: string): void {
 		const file = join(this.path, name);
-		writeFileSync(`${file}.partial`, text, { mode: 0o600 });
-		renameSync(`${file}.partial`, file);
+		this.#writing(() => {
+			try {
+				writeFileSync(`${file}.partial`, text, { mode: 0o600 });
+				renameSync(`${file}.partial`, file);
+			} catch (error) {
+				rmSync(`${file}.partial`, { force: true });
+				throw error;
+			}
+		});
 	}
 
+	/** Releases the folder, whatever its disk says. */
 	close(): void {
-		fsyncSync(this.#events);
+		try {
+			fsyncSync(this.#events);
+		} catch {} // what had to be on the disk has been told long ago
 		closeSync(this.#events);
-		this.#lock.release();
+		try {
+			this.#lock.release();
+		} catch {} // stale as soon as this process is gone
+	}
+
+	#writing(work: () => void): void {
+		try {
+			work();
+		} catch (error) {
+			throw unwritable(
+				this.path,
+				error,
+				"The run can be resumed from its newest checkpoint when that is mended.",
+			);
+		}
 	}
 
 	/** Closes and leaves nothing behind: the run never began. What earlier attempts left stays. */
@@ -193,11 +234,13 @@ function locked(path: string, holder: number, remedy: string): InputError {
 /** The error as the caller gets it; one that says already what is wrong stays. */
 function unwritable(path: string, error: unknown, remedy: string): unknown {
 	if (InputError.isInstance(error)) return error;
+	const code = diskCode(error);
 	return new InputError(
-		"OUTPUT_UNWRITABLE",
+		code,
 		`The run folder ${path} cannot be written: ${(error as Error).message}. ${remedy}`,
 		{
 			cause: error,
+			...(code === "DISK_FULL" ? { data: { freeBytes: freeBytes(path) } } : {}),
 			issues: [
 				{
 					path: "output.folder",
@@ -208,6 +251,15 @@ function unwritable(path: string, error: unknown, remedy: string): unknown {
 			],
 		},
 	);
+}
+
+function freeBytes(path: string): number | null {
+	try {
+		const { bavail, bsize } = statfsSync(path);
+		return bavail * bsize;
+	} catch {
+		return null;
+	}
 }
 
 function cutTornLine(file: string): void {

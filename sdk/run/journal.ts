@@ -49,7 +49,7 @@ export class RunJournal {
 			...body,
 			runId: this.#runId,
 			attempt: this.#attempt,
-			seq: ++this.#seq,
+			seq: this.#seq + 1,
 			time: Date.now(),
 		} as RunEvent;
 		this.#keep([event]);
@@ -62,9 +62,9 @@ export class RunJournal {
 	 * @throws {WorkerError} PROTOCOL_ERROR for an event that the schema does not know.
 	 */
 	relay(events: readonly unknown[]): readonly RunEvent[] {
-		const kept = events.map((event) => ({
+		const kept = events.map((event, at) => ({
 			...checked(event),
-			seq: ++this.#seq,
+			seq: this.#seq + 1 + at,
 		}));
 		this.#keep(kept);
 		return kept;
@@ -75,7 +75,33 @@ export class RunJournal {
 			events,
 			events.some(({ type }) => durable.has(type)),
 		);
+		this.#seq += events.length;
 		for (const event of events) this.#stream.publish(event);
+	}
+}
+
+/**
+ * Holds a worker to its own attempt, and to its end.
+ *
+ * @throws {WorkerError} PROTOCOL_ERROR for what another attempt said, or what follows an end.
+ */
+export function demandOrder(
+	events: readonly unknown[],
+	{ runId, attempt }: Pick<RunEvent, "runId" | "attempt">,
+	end: RunEvent | undefined,
+): void {
+	let isOver = end !== undefined;
+	for (const event of events.filter(isEvent)) {
+		const what = isOver
+			? `"${event.type}" after its end`
+			: `of run ${event.runId}, attempt ${event.attempt}`;
+		if (isOver || event.runId !== runId || event.attempt !== attempt)
+			throw new WorkerError(
+				"PROTOCOL_ERROR",
+				`The worker of run ${runId}, attempt ${attempt}, sent an event ${what}.`,
+				{ runId, data: { event } },
+			);
+		isOver = event.type === "end";
 	}
 }
 

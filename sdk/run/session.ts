@@ -1,5 +1,6 @@
 // One attempt at a run, from the environment to the result: starts the worker, keeps what it says, has it answered.
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { materialize, type RowsInput } from "../data/materialize.js";
 import { CanceledError } from "../errors.js";
 import { deliver, isDelivered } from "../export/deliver.js";
@@ -7,6 +8,7 @@ import {
 	ensureEnvironment,
 	type InstallProgress,
 } from "../launch/environment.js";
+import { countOomKills } from "../launch/oom.js";
 import { cacheFolder } from "../launch/paths.js";
 import {
 	startWorker,
@@ -16,6 +18,7 @@ import {
 } from "../launch/worker.js";
 import { Link } from "../link/link.js";
 import type { OwnMetric } from "../metrics/index.js";
+import { redactor } from "../redaction.js";
 import { extrasOf } from "../spec/extras.js";
 import type { ResolvedSpec } from "../spec/spec.generated.js";
 import type { Conclusion } from "./conclusion.js";
@@ -27,10 +30,20 @@ import type {
 import { checkedControl } from "./control.js";
 import { Director } from "./director.js";
 import type { EndEvent, RunEvent } from "./event.generated.js";
-import { crashed, fromEnd, neverStarted, toEnd } from "./failure.js";
+import {
+	crashed,
+	fromEnd,
+	fromLink,
+	neverStarted,
+	stalled,
+	toEnd,
+} from "./failure.js";
 import { RunFolder, readPredictions, runFiles } from "./folder.js";
 import { currentEvents, readHistory } from "./history.js";
-import { isEvent, RunJournal } from "./journal.js";
+import { demandOrder, isEvent, RunJournal } from "./journal.js";
+import { LastLines } from "./last-lines.js";
+import { Liveness, type Stall, type StallTimeouts } from "./liveness.js";
+import { LogGate } from "./log-gate.js";
 import { checkpointFolder, promote } from "./promotion.js";
 import type { EventStream } from "./stream.js";
 
@@ -54,13 +67,13 @@ export interface SessionOptions {
 	readonly startTimeoutMs: number;
 	/** How long an ending worker may take before it is killed. */
 	readonly graceMs: number;
+	/** How long a worker may be silent, or a stage not get on. */
+	readonly stallTimeouts: StallTimeouts;
 }
 
-/** An ending worker that outlived its SDK is waited for this much longer than it may take. */
-const orphanMarginMs = 1_000;
-
-/** Lines of the worker's stderr that a crash report quotes. */
-const stderrLines = 20;
+/** How long a worker may take to print its stacks, and for how long nothing follows them. */
+const stacksMs = 2_000;
+const quietMs = 200;
 
 export class Session<Result> {
 	readonly #options: SessionOptions;
@@ -68,7 +81,10 @@ export class Session<Result> {
 	readonly #stream: EventStream;
 	#attempt = 1;
 	readonly #cancel = new AbortController();
-	readonly #stderr: string[] = [];
+	readonly #stderr = new LastLines();
+	readonly #liveness: Liveness;
+	readonly #log = new LogGate((event) => this.#journal?.say(event));
+	#redact = redactor();
 	#journal: RunJournal | undefined;
 	#director: Director | undefined;
 	#link: Link | undefined;
@@ -81,6 +97,8 @@ export class Session<Result> {
 	#lastWords: EndEvent | undefined;
 	#python = "";
 	#failure: unknown;
+	/** What the worker says is not taken any more; it stands in its own log. */
+	#isDeaf = false;
 
 	constructor(
 		options: SessionOptions,
@@ -90,6 +108,9 @@ export class Session<Result> {
 		this.#options = options;
 		this.#resultOf = resultOf;
 		this.#stream = stream;
+		this.#liveness = new Liveness(options.stallTimeouts, (stall) =>
+			this.#endStalled(stall),
+		);
 	}
 
 	/** The whole attempt. It leaves no process behind, and before the first step no file either, or what was there. */
@@ -108,7 +129,7 @@ export class Session<Result> {
 			return result;
 		} catch (error) {
 			if (this.#end === undefined || this.#lastWords !== undefined)
-				this.#journal?.say(toEnd(error, this.#steps));
+				this.#sayEnd(error);
 			if (this.#steps === 0) folder.discard();
 			else {
 				// Whoever cancels wants an end; of what failed a person wants to see how far it came.
@@ -117,6 +138,13 @@ export class Session<Result> {
 			}
 			throw error;
 		}
+	}
+
+	/** Whatever cannot be written any more must not hide why. */
+	#sayEnd(error: unknown): void {
+		try {
+			this.#journal?.say(toEnd(error, this.#steps, this.#redact));
+		} catch {}
 	}
 
 	/** Has a step been made? Before that there is nothing to keep. */
@@ -133,11 +161,11 @@ export class Session<Result> {
 	}
 
 	async #openFolder(): Promise<RunFolder> {
-		const { runId, folder, resumes = false, graceMs } = this.#options;
+		const { runId, folder, resumes = false } = this.#options;
 		if (!resumes) return RunFolder.create(folder);
 		const { signal } = this.#cancel;
 		try {
-			return await RunFolder.reopen(folder, graceMs + orphanMarginMs, signal);
+			return await RunFolder.reopen(folder, signal);
 		} catch (error) {
 			throw signal.aborted ? new CanceledError(signal.reason, runId) : error;
 		}
@@ -212,10 +240,13 @@ export class Session<Result> {
 			{
 				onHello: () => {
 					this.#isGreeted = true;
+					this.#liveness.start();
 				},
-				onEvents: (events) => this.#takeEvents(events, folder),
-				onBeat: () => {},
-				onFault: (error) => this.#fail(error),
+				onEvents: (events) => {
+					if (!this.#isDeaf) this.#takeEvents(events, folder);
+				},
+				onBeat: (beat) => this.#liveness.take(beat),
+				onFault: (error) => this.#fail(fromLink(error, runId)),
 				onStranger: () =>
 					this.#journal?.say({
 						type: "warning",
@@ -231,6 +262,9 @@ export class Session<Result> {
 	/** From the worker's start to its exit, where everything is known. */
 	async #follow(folder: RunFolder): Promise<EndEvent> {
 		const { runId, spec, startTimeoutMs, graceMs, program } = this.#options;
+		const { secretKey, publicKey } = (this.#link as Link).address;
+		this.#redact = redactor([secretKey, publicKey]);
+		const oomKills = countOomKills();
 		const worker = await startWorker({
 			python: this.#python,
 			...(program === undefined ? {} : { program }),
@@ -247,11 +281,11 @@ export class Session<Result> {
 			onLine: (stream, text) => this.#sayLine(stream, text),
 		});
 		this.#worker = worker;
-		folder.shareWith(worker.pid);
+		folder.shareWith(worker.pid, graceMs);
 		this.tell({ type: "start", spec, task: this.#task });
 		const startTimer = setTimeout(() => {
 			if (!this.#isGreeted)
-				this.#fail(neverStarted(startTimeoutMs, this.#stderr));
+				this.#kill(neverStarted(startTimeoutMs, this.#stderr.last));
 		}, startTimeoutMs);
 		const onCancel = () => {
 			this.tell({ type: "cancel" });
@@ -264,10 +298,12 @@ export class Session<Result> {
 			const exit = await worker.exited;
 			await this.#link?.close();
 			// What it could not send any more, it has written down.
-			this.#takeEvents(this.#unreceived(folder), folder);
+			if (!this.#isDeaf) this.#takeEvents(this.#unreceived(folder), folder);
 			await this.#directing;
-			return this.#verdict(exit, worker.pid);
+			this.#log.close();
+			return this.#verdict(exit, worker.pid, countOomKills() - oomKills);
 		} finally {
+			this.#liveness.stop();
 			clearTimeout(startTimer);
 			signal.removeEventListener("abort", onCancel);
 		}
@@ -286,13 +322,13 @@ export class Session<Result> {
 			.slice(this.#link?.received ?? 0);
 	}
 
-	#verdict(exit: WorkerExit, pid: number): EndEvent {
+	#verdict(exit: WorkerExit, pid: number, oomKills: number): EndEvent {
 		const { signal } = this.#cancel;
 		const { runId } = this.#options;
 		if (this.#failure !== undefined) throw this.#failure;
 		if (signal.aborted) throw new CanceledError(signal.reason, runId);
 		if (this.#end === undefined)
-			throw crashed(exit, pid, this.#steps, this.#stderr, runId);
+			throw crashed(exit, pid, this.#steps, this.#stderr, oomKills, runId);
 		if (this.#end.error !== null) throw fromEnd(this.#end.error, runId);
 		if (this.#end.adapter === null && this.#options.task === undefined)
 			throw new CanceledError("stopped before the first step", runId);
@@ -300,6 +336,11 @@ export class Session<Result> {
 	}
 
 	#takeEvents(events: readonly unknown[], folder: RunFolder): void {
+		demandOrder(
+			events,
+			{ ...this.#options, attempt: this.#attempt },
+			this.#end,
+		);
 		const last = events.at(-1);
 		const held = this.#options.task === undefined && isGoodEnd(last);
 		for (const event of this.#journal?.relay(
@@ -400,10 +441,41 @@ export class Session<Result> {
 			});
 	}
 
-	/** Something broke that no message can mend. */
+	/** Something broke on this side of the line, or on it: what was trained is still saved, by the worker alone. */
 	#fail(error: unknown): void {
 		this.#failure ??= error;
+		this.#isDeaf = true;
+		if (this.hasBegun) this.#worker?.abandon();
+		void this.#worker?.end(this.hasBegun ? this.#options.graceMs : 0);
+	}
+
+	/** The worker itself does not work any more. */
+	#kill(error: unknown): void {
+		this.#failure ??= error;
 		void this.#worker?.end(0);
+	}
+
+	async #endStalled(stall: Stall): Promise<void> {
+		const worker = this.#worker;
+		if (worker === undefined || this.#end !== undefined) return;
+		const isStopped = worker.isStopped();
+		const stacks = isStopped ? undefined : await this.#stacksOf(worker);
+		const { runId } = this.#options;
+		this.#kill(
+			stalled(stall, isStopped, this.#steps, stacks, this.#stderr, runId),
+		);
+	}
+
+	async #stacksOf(worker: WorkerProcess): Promise<string | undefined> {
+		const before = this.#stderr.count;
+		const deadline = performance.now() + stacksMs;
+		worker.printStacks();
+		for (let seen = -1; performance.now() < deadline; ) {
+			await delay(quietMs);
+			if (this.#stderr.count === seen) break;
+			if (this.#stderr.count > before) seen = this.#stderr.count;
+		}
+		return this.#stderr.stacks(before);
 	}
 
 	#sayInstall({ state, doneBytes, totalBytes, message }: InstallProgress) {
@@ -419,11 +491,13 @@ export class Session<Result> {
 	}
 
 	#sayLine(stream: "stdout" | "stderr", text: string): void {
-		if (stream === "stderr") {
-			this.#stderr.push(text);
-			if (this.#stderr.length > stderrLines) this.#stderr.shift();
+		const clean = this.#redact(text);
+		if (stream === "stderr") this.#stderr.push(clean);
+		try {
+			this.#log.take(stream, clean);
+		} catch (error) {
+			this.#fail(error);
 		}
-		this.#journal?.say({ type: "log", stream, text });
 	}
 
 	async #unlessCanceled<T>(work: Promise<T>): Promise<T> {

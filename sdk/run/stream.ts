@@ -7,7 +7,7 @@ export type EventOf<Type extends EventType> = Extract<
 	{ readonly type: Type }
 >;
 
-/** Events a reader may hold before telemetry is left out. */
+/** Events of telemetry that a reader may hold before they are left out. */
 const QUEUE_EVENTS = 4096;
 
 /** May be left out for a slow reader; everything else always arrives. */
@@ -18,7 +18,8 @@ const telemetry: ReadonlySet<EventType> = new Set([
 	"log",
 ]);
 
-type Listener = (event: RunEvent) => void;
+/** An asynchronous one is not waited for. */
+type Listener = (event: RunEvent) => unknown;
 
 export class EventStream {
 	readonly #listeners = new Map<EventType, Set<Listener>>();
@@ -35,7 +36,8 @@ export class EventStream {
 		for (const reader of this.#readers) reader.push(event);
 		for (const listener of this.#listeners.get(event.type) ?? []) {
 			try {
-				listener(event);
+				const result = listener(event);
+				if (result instanceof Promise) result.catch(this.#onListenerError);
 			} catch (error) {
 				this.#onListenerError(error);
 			}
@@ -75,6 +77,8 @@ class Reader implements AsyncIterableIterator<RunEvent> {
 	readonly #types: ReadonlySet<EventType> | undefined;
 	readonly #onReturn: () => void;
 	#queue: RunEvent[] = [];
+	/** How many of them are telemetry. */
+	#telemetry = 0;
 	#dropped: Record<string, number> = {};
 	#outcome: { readonly error?: unknown } | undefined;
 	#wake: (() => void) | undefined;
@@ -87,7 +91,8 @@ class Reader implements AsyncIterableIterator<RunEvent> {
 	push(event: RunEvent): void {
 		if (this.#types && !this.#types.has(event.type)) return;
 		this.#queue.push(event);
-		if (this.#queue.length > QUEUE_EVENTS) this.#dropTelemetry();
+		if (telemetry.has(event.type) && ++this.#telemetry > QUEUE_EVENTS)
+			this.#dropTelemetry();
 		this.#wake?.();
 	}
 
@@ -98,7 +103,7 @@ class Reader implements AsyncIterableIterator<RunEvent> {
 
 	async next(): Promise<IteratorResult<RunEvent>> {
 		for (;;) {
-			const event = this.#takeGap() ?? this.#queue.shift();
+			const event = this.#takeGap() ?? this.#take();
 			if (event !== undefined) return { done: false, value: event };
 			if (this.#outcome !== undefined) return this.#finish();
 			await new Promise<void>((resolve) => {
@@ -126,12 +131,19 @@ class Reader implements AsyncIterableIterator<RunEvent> {
 		return { done: true, value: undefined };
 	}
 
+	#take(): RunEvent | undefined {
+		const event = this.#queue.shift();
+		if (event && telemetry.has(event.type)) this.#telemetry--;
+		return event;
+	}
+
 	#dropTelemetry(): void {
 		const kept = this.#queue.filter(({ type }) => !telemetry.has(type));
 		for (const { type } of this.#queue)
 			if (telemetry.has(type))
 				this.#dropped[type] = (this.#dropped[type] ?? 0) + 1;
 		this.#queue = kept;
+		this.#telemetry = 0;
 	}
 
 	/** Told where the events would have stood: before whatever comes next. */

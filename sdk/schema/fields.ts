@@ -32,10 +32,17 @@ export const string = (
 	options: Options = {},
 ): JsonSchema => ({ type: "string", description, ...options });
 
+/** Within what JavaScript counts exactly: beyond it a number travels as a float, which is no integer in Python. */
 export const integer = (
 	description: string,
 	options: Options = {},
-): JsonSchema => ({ type: "integer", description, ...options });
+): JsonSchema => ({
+	type: "integer",
+	description,
+	minimum: Number.MIN_SAFE_INTEGER,
+	maximum: Number.MAX_SAFE_INTEGER,
+	...options,
+});
 
 export const number = (
 	description: string,

@@ -1,7 +1,11 @@
-// `npm run generate`: writes schemas/*.schema.json and the TypeScript types from the schema objects.
+// `npm run generate`: writes schemas/*.schema.json, the TypeScript types and the pages' tables from the schema objects.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { errorsPage } from "../pages/errors.js";
+import { eventsPage } from "../pages/events.js";
+import { generatedPage } from "../pages/page.js";
+import { specPage } from "../pages/spec.js";
 import { controlSchema } from "../run/control-schema.js";
 import { endError, eventSchema } from "../run/event-schema.js";
 import {
@@ -69,6 +73,18 @@ export function generatedFiles(): ReadonlyMap<string, string> {
 				}),
 			]),
 		],
+		...pages(),
+	]);
+}
+
+function pages(): (readonly [string, string])[] {
+	return Object.entries({
+		"sdk/errors/README.md": errorsPage,
+		"sdk/spec/README.md": specPage,
+		"sdk/run/EVENTS.md": eventsPage,
+	}).map(([path, print]) => [
+		path,
+		generatedPage(new URL(path, root), print()),
 	]);
 }
 

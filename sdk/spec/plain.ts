@@ -13,6 +13,13 @@ export function copyPlain(
 			value === null ||
 			["string", "boolean"].includes(typeof value) ||
 			(typeof value === "number" && Number.isFinite(value));
+		if (typeof value === "string" && /\p{Surrogate}/u.test(value))
+			issues.push({
+				path,
+				value,
+				reason: "holds half a character (a lone surrogate)",
+				remedy: "Take it out; no file name and no text can be written with it.",
+			});
 		if (!isPlain)
 			issues.push({
 				path,

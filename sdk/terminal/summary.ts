@@ -3,9 +3,30 @@ import { basename } from "node:path";
 import { titleOf } from "../report/charts.js";
 import { readComparisons, readRun } from "../report/read.js";
 import { signed } from "../report/text.js";
+import type { EvaluationResult } from "../run/conclusion.js";
+import { runFiles } from "../run/folder.js";
 import type { FinetuneResult, SplitResult } from "../run/result.js";
 
 const shownPictures = 5;
+
+type ScoredSplits = Pick<FinetuneResult, "validation" | "test">;
+
+/** Every score of an evaluation, as plain text. */
+export function summarizeEvaluation(result: EvaluationResult): string {
+	const metrics = [
+		...new Set(
+			[result.validation, result.test].flatMap((split) =>
+				[split?.base, split?.tuned].flatMap((one) =>
+					Object.keys(one?.values ?? {}),
+				),
+			),
+		),
+	];
+	return [
+		...metrics.flatMap((metric) => [...table(result, metric), ""]),
+		`answers   ${result.folder}/${runFiles.predictions}`,
+	].join("\n");
+}
 
 /** What a person wants to know of a finished run, as plain text. */
 export function summarize(result: FinetuneResult): string {
@@ -33,7 +54,7 @@ export function summarize(result: FinetuneResult): string {
 	].join("\n");
 }
 
-function table(result: FinetuneResult, metric: string): string[] {
+function table(result: ScoredSplits, metric: string): string[] {
 	const splits = (["test", "validation"] as const).flatMap((name) => {
 		const split = result[name];
 		return split === null ? [] : [row(name, split, metric)];
@@ -58,7 +79,7 @@ function table(result: FinetuneResult, metric: string): string[] {
 	];
 }
 
-const differences = (result: FinetuneResult, metric: string): string[] =>
+const differences = (result: ScoredSplits, metric: string): string[] =>
 	(["test", "validation"] as const).flatMap((name) => {
 		const told = result[name]?.difference?.[metric];
 		if (told === undefined) return [];

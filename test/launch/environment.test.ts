@@ -16,11 +16,11 @@ import * as assert from "uvu/assert";
 import { EnvironmentError } from "../../sdk/errors.js";
 import {
 	type EnvironmentOptions,
-	type EnvironmentPlaces,
 	ensureEnvironment,
 	type InstallProgress,
-	isWhole,
 } from "../../sdk/launch/environment.js";
+import type { EnvironmentPlaces } from "../../sdk/launch/locate.js";
+import { isWhole } from "../../sdk/launch/whole.js";
 import { temporaryFolder } from "../support/folders.js";
 import { pythonTest, testPython } from "../support/python.js";
 

@@ -57,7 +57,13 @@ test("a frame cut short anywhere is refused, not misread", () => {
 test("binary data, extension types and dangerous keys do not get in", () => {
 	const head = bytes(fixture.toSdk[2]?.parts[1] ?? "");
 	const kind = Buffer.from("events");
-	for (const payload of ["c40100", "d4010a", "81a95f5f70726f746f5f5f01", "c1"])
+	for (const payload of [
+		"91c40100",
+		"91d4010a",
+		"9181a95f5f70726f746f5f5f01",
+		"91c1",
+		"80",
+	])
 		assert.throws(
 			() => decodeFrame([kind, head, bytes(payload)]),
 			(error: unknown) => error instanceof FrameError,

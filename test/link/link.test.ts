@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Context, curveKeyPair, Dealer } from "zeromq";
+import { WorkerError } from "../../sdk/errors.js";
 import { startWorker } from "../../sdk/launch/worker.js";
 import { PROTOCOL } from "../../sdk/link/frames.js";
 import { Link, type LinkHandlers } from "../../sdk/link/link.js";
@@ -195,10 +196,10 @@ pythonTest(
 	"a worker of another run, or of another protocol, is refused by name",
 	async () => {
 		const cases = [
-			[{ protocol: 99 }, /protocol 99.*speaks 1/],
-			[{}, /belongs to run other/],
+			[{ protocol: 99 }, /protocol 99.*speaks 2/, "INCOMPATIBLE_PROTOCOL"],
+			[{}, /belongs to run other/, "PROTOCOL_ERROR"],
 		] as const;
-		for (const [plan, message] of cases) {
+		for (const [plan, message, code] of cases) {
 			const { link, seen } = await openLink();
 			const lines: string[] = [];
 			const worker = await startWorker({
@@ -218,7 +219,10 @@ pythonTest(
 			});
 			assert.is((await worker.exited).exitCode, 3);
 			assert.match(lines.join("\n"), message);
-			assert.match(String(seen.faults[0]), message);
+			const [fault] = seen.faults;
+			assert.ok(WorkerError.isInstance(fault));
+			assert.match(fault.message, message);
+			assert.is(fault.code, code);
 			assert.is(seen.hellos, 0);
 			await link.close();
 		}

@@ -138,7 +138,7 @@ pythonTest(
 		const folder = join(temporaryFolder(), "run");
 		const { stdout } = await execa(
 			join(esm, "node_modules", ".bin", "captune"),
-			["quickstart", "--test-seed", "7", "--folder", folder],
+			["quickstart", "--test-seed", "7", "--output", folder],
 			{ cwd: esm },
 		);
 		expectPromises(folder, stdout, 64);

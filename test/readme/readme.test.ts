@@ -56,7 +56,7 @@ pythonTest(
 		const folder = join(temporaryFolder(), "run");
 		const { stdout } = await execa(
 			"npm",
-			["run", "quickstart", "--", "--folder", folder],
+			["run", "quickstart", "--", "--output", folder],
 			{ cwd: copy },
 		);
 		expectPromises(folder, stdout, 16);

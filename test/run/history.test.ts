@@ -169,8 +169,8 @@ test("what nobody read of the last attempt is found", () => {
 	folder.close();
 });
 
-const reopen = (path: string, waitMs = 0) =>
-	RunFolder.reopen(path, waitMs, new AbortController().signal);
+const reopen = (path: string) =>
+	RunFolder.reopen(path, new AbortController().signal);
 
 test("a reopened folder loses a torn line and nothing else, and is never discarded", async () => {
 	const path = join(temporaryFolder(), "run");
@@ -191,28 +191,51 @@ test("a reopened folder loses a torn line and nothing else, and is never discard
 	assert.not(existsSync(join(path, "run.lock")));
 });
 
-test("a folder that a process holds cannot be reopened; a worker whose process died is waited for", async () => {
+test("a folder that a process holds cannot be reopened; a worker whose process died is waited for, and then killed", async () => {
 	const path = join(temporaryFolder(), "run");
 	const lock = join(path, "run.lock");
 	const folder = RunFolder.create(path);
-	const rejected = async (waitMs: number) => {
-		const error = await reopen(path, waitMs).catch((error) => error);
+	const rejected = async () => {
+		const error = await reopen(path).catch((error) => error);
 		assert.instance(error, InputError);
 		assert.is(error.code, "RUN_LOCKED");
 		return error.data.pid;
 	};
-	assert.is(await rejected(60_000), process.pid, "and at once");
-	const worker = execa("sleep", ["60"], { reject: false });
-	folder.shareWith(worker.pid as number);
+	assert.is(await rejected(), process.pid, "and at once");
 	const gone = execa("true");
 	await gone;
-	const orphaned = { ...JSON.parse(readFileSync(lock, "utf8")), pid: gone.pid };
+	const orphan = (graceMs: number, changes: object = {}) => {
+		const worker = execa("sleep", ["60"], { reject: false });
+		folder.shareWith(worker.pid as number, graceMs);
+		const text = JSON.parse(readFileSync(lock, "utf8"));
+		return {
+			worker,
+			hold: () =>
+				writeFileSync(
+					lock,
+					JSON.stringify({ ...text, pid: gone.pid, ...changes }),
+				),
+		};
+	};
+	const ending = orphan(60_000);
+	const hung = orphan(0);
+	const foreign = orphan(0, { since: "1" });
 	folder.close();
-	writeFileSync(lock, JSON.stringify(orphaned));
-	assert.is(await rejected(100), worker.pid);
-	setTimeout(() => worker.kill("SIGKILL"), 200);
-	(await reopen(path, 10_000)).close();
+
+	ending.hold();
+	setTimeout(() => ending.worker.kill("SIGTERM"), 200);
+	(await reopen(path)).close();
+	assert.is((await ending.worker).signal, "SIGTERM");
+
+	hung.hold();
+	(await reopen(path)).close();
+	assert.is((await hung.worker).signal, "SIGKILL");
 	assert.not(existsSync(lock));
+
+	foreign.hold();
+	assert.is(await rejected(), foreign.worker.pid, "the id is another's now");
+	foreign.worker.kill("SIGKILL");
+	await foreign.worker;
 });
 
 test("a lock whose process and worker are gone is taken over", async () => {
@@ -221,7 +244,7 @@ test("a lock whose process and worker are gone is taken over", async () => {
 	await gone;
 	const lock = tryLock(file);
 	assert.ok(typeof lock !== "number");
-	lock.share(gone.pid as number);
+	lock.share(gone.pid as number, 0);
 	const text = JSON.parse(readFileSync(file, "utf8"));
 	writeFileSync(file, JSON.stringify({ ...text, pid: gone.pid }));
 	const mine = tryLock(file);

@@ -197,6 +197,7 @@ test("undefined counts as left out; what JSON cannot carry is named", () => {
 		[{ ...minimal, name: new Date() }, "name", /Date/],
 		[{ ...minimal, name: () => "x" }, "name", /function/],
 		[{ ...minimal, seed: 5n }, "seed", /bigint/],
+		[{ ...minimal, name: "plane \ud800" }, "name", /lone surrogate/],
 		[cyclic, "name", /contains itself/],
 		[undefined, "", /must be an object/],
 		["spec", "", /must be an object/],

@@ -15,8 +15,9 @@ import { setTimeout as delay } from "node:timers/promises";
 
 /** Time for a process to end by itself after the one that it worked for. */
 const patienceMs = 5_000;
-/** Caches that their owners never empty. */
-const caches = /^(tsx-|node-compile-cache|torchinductor_)/;
+/** What its owner never removes: caches, and folders of wandb. */
+const caches =
+	/^(tsx-|node-compile-cache|torchinductor_)|wandb-(artifacts|media)$/;
 
 export class Surroundings {
 	/** What the tests get as `TMPDIR`. */

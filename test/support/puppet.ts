@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { OwnMetric } from "../../sdk/metrics/index.js";
+import { type FinetuneOptions, processOptions } from "../../sdk/options.js";
 import { type FinetuneRun, startRun } from "../../sdk/run/run.js";
 import { readUnfinished } from "../../sdk/run/unfinished.js";
 import { resolveSpec } from "../../sdk/spec/resolve.js";
@@ -24,7 +25,12 @@ export interface Plan {
 	readonly printLine?: string;
 	readonly printVariables?: readonly string[];
 	readonly foreignEvent?: boolean;
+	readonly tellCost?: boolean;
 	readonly load?: number;
+	/** Something goes wrong; what, is told in test/fixtures/puppet/faults.py. */
+	readonly fault?: string;
+	/** After which step, or before the first. */
+	readonly faultAt?: number;
 }
 
 export interface PuppetOptions {
@@ -37,6 +43,7 @@ export interface PuppetOptions {
 	readonly folder?: string;
 	readonly graceMs?: number;
 	readonly startTimeoutMs?: number;
+	readonly stallTimeoutMs?: FinetuneOptions["stallTimeoutMs"];
 	/** A module of test/fixtures to run instead. */
 	readonly module?: string;
 }
@@ -53,6 +60,7 @@ export function puppetRun(
 		folder = join(temporaryFolder(), "run"),
 		graceMs = 3_000,
 		startTimeoutMs = 20_000,
+		stallTimeoutMs = {},
 		module = "puppet",
 	}: PuppetOptions = {},
 ): FinetuneRun {
@@ -83,14 +91,11 @@ export function puppetRun(
 	);
 	return startRun(
 		{
+			...processOptions({ metrics, startTimeoutMs, graceMs, stallTimeoutMs }),
 			runId: "puppet-run",
 			spec,
 			folder,
 			python: testPython,
-			wheels: undefined,
-			metrics,
-			startTimeoutMs,
-			graceMs,
 			program: { ...puppetProgram, module },
 		},
 		signal,
@@ -105,6 +110,7 @@ export function resumePuppet(
 		metrics = {},
 		graceMs = 3_000,
 		startTimeoutMs = 20_000,
+		stallTimeoutMs = {},
 		module = "puppet",
 	}: Omit<
 		PuppetOptions,
@@ -113,12 +119,9 @@ export function resumePuppet(
 ): FinetuneRun {
 	return startRun(
 		{
+			...processOptions({ metrics, startTimeoutMs, graceMs, stallTimeoutMs }),
 			...readUnfinished(runFolder, metrics),
 			python: testPython,
-			wheels: undefined,
-			metrics,
-			startTimeoutMs,
-			graceMs,
 			program: { ...puppetProgram, module },
 		},
 		signal,

@@ -2,8 +2,8 @@
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
-import { isWhole } from "../../sdk/launch/environment.js";
 import { readRequirements } from "../../sdk/launch/requirements.js";
+import { isWhole } from "../../sdk/launch/whole.js";
 
 /** Path of an interpreter that has all packages of `python` and the test extras; made once, then reused. */
 export async function ensureTestTools(python: string): Promise<string> {

@@ -1,7 +1,6 @@
 """What is asked of a loaded model: one thing after the other, until it is taken back."""
 
 import queue
-import threading
 from collections import deque
 from typing import Any
 
@@ -19,21 +18,22 @@ class Desk:
         self._waiting: deque[Load | Generate] = deque()
         self._current: str | None = None
         self._is_taken_back = False
-        self._closing = threading.Event()
+        # A plain flag, as in Control: a signal handler sets it.
+        self._closing = False
 
     def request_stop(self) -> None:
         """Closes (from a signal or a thread)."""
-        self._closing.set()
+        self._closing = True
 
     def abandon(self) -> None:
         """Closes: the SDK is gone."""
-        self._closing.set()
+        self._closing = True
 
     def next(self) -> Load | Generate | None:
         """What to do; None once nothing more is to be done."""
-        while not self._closing.is_set():
+        while not self._closing:
             self._drain()
-            if self._waiting and not self._closing.is_set():
+            if self._waiting and not self._closing:
                 task = self._waiting.popleft()
                 is_question = isinstance(task, Generate)
                 self._current = task.request_id if is_question else None
@@ -47,14 +47,14 @@ class Desk:
         Canceled: when what is being done is wanted no more.
         """
         self._drain()
-        if self._is_taken_back or self._closing.is_set():
+        if self._is_taken_back or self._closing:
             raise Canceled
 
     @property
     def is_wanted(self) -> bool:
         """Is what is being done still wanted?"""
         self._drain()
-        return not self._is_taken_back and not self._closing.is_set()
+        return not self._is_taken_back and not self._closing
 
     def _drain(self) -> None:
         while self._take():
@@ -71,7 +71,7 @@ class Desk:
             case Cancel(request_id=one):
                 self._cancel(one)
             case Close():
-                self._closing.set()
+                self._closing = True
             case task:
                 self._waiting.append(task)
         return True

@@ -1,5 +1,6 @@
 """Checkpoints are whole or not there."""
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 from captune_worker import checkpoint
 from captune_worker.control import Decision
+from captune_worker.errors import Refusal
 from safetensors import safe_open
 
 from worker.conftest import Conduct
@@ -17,16 +19,23 @@ def test_a_folder_appears_complete_or_not_at_all(tmp_path: Path) -> None:
 
     def fails(folder: Path) -> None:
         (folder / "half").write_text("half")
-        raise OSError("No space left on device")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises(OSError, match="No space"):
-        checkpoint.write_folder(target, fails)
+    def refusal() -> Refusal:
+        with pytest.raises(Refusal) as refused:
+            checkpoint.write_folder(target, fails, 4)
+        return refused.value
+
+    refused = refusal()
+    assert refused.code == "DISK_FULL"
+    assert "No space left on device" in refused.issues[0].reason
+    assert refused.data["neededBytes"] == 4
+    assert refused.data["freeBytes"] > 0
     assert not target.exists()
     size = checkpoint.write_folder(target, lambda one: (one / "a").write_text("abc"))
     manifest = (target / checkpoint.MANIFEST).stat().st_size
     assert size == 3 + manifest
-    with pytest.raises(OSError, match="No space"):
-        checkpoint.write_folder(target, fails)
+    refusal()
     assert (target / "a").read_text() == "abc"
     checkpoint.write_folder(target, lambda one: (one / "b").write_text("new"))
     assert {one.name for one in target.iterdir()} == {"b", checkpoint.MANIFEST}

@@ -1,11 +1,13 @@
 """The journal gives back what was said, from memory and from the file."""
 
+import errno
 import json
 from pathlib import Path
 
 import msgspec
 import pytest
 from captune_worker import events, journal
+from captune_worker.errors import Refusal, Superseded
 
 
 def warning(seq: int) -> events.Warning:
@@ -82,5 +84,47 @@ def test_a_full_disk_is_not_swallowed(tmp_path: Path) -> None:
     full = Path("/dev/full")
     if not full.exists():
         pytest.skip("there is no /dev/full here")
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(Refusal) as refused:
         journal.Journal(full).append(warning(1))
+    assert refused.value.code == "DISK_FULL"
+    assert "No space" in refused.value.issues[0].reason
+
+
+def test_a_line_that_does_not_fit_leaves_no_half(tmp_path: Path, monkeypatch) -> None:
+    real = journal.os.write
+    log = journal.Journal(tmp_path / "worker.jsonl")
+    log.append(warning(1))
+    room = iter([7])
+
+    def write(fd: int, data: bytes) -> int:
+        for bytes_left in room:
+            return real(fd, data[:bytes_left])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(journal.os, "write", write)
+        with pytest.raises(Refusal):
+            log.append(warning(2))
+    log.append(warning(2))
+    lines = (tmp_path / "worker.jsonl").read_text().splitlines()
+    assert [json.loads(line)["seq"] for line in lines] == [1, 2]
+
+
+def test_what_another_attempt_has_begun_is_not_written_to(tmp_path: Path) -> None:
+    path = tmp_path / "worker.jsonl"
+    stale = journal.Journal(path)
+    stale.append(warning(1))
+    journal.Journal(path).append(warning(1))
+    before = path.read_bytes()
+    with pytest.raises(Superseded):
+        stale.append(warning(2))
+    assert path.read_bytes() == before
+
+
+def test_a_folder_that_was_removed_is_not_written_to(tmp_path: Path) -> None:
+    path = tmp_path / "worker.jsonl"
+    log = journal.Journal(path)
+    path.unlink()
+    with pytest.raises(Refusal) as refused:
+        log.append(warning(1))
+    assert refused.value.code == "OUTPUT_UNWRITABLE"

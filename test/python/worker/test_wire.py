@@ -44,9 +44,7 @@ def test_frames_for_the_sdk_are_the_bytes_that_it_reads() -> None:
             ),
         ),
         wire.encode("beat", wire.Beat(sent=12, received=3, stage="train", idle_ms=250)),
-        wire.encode(
-            "events", wire.Events(first=batch["first"]), [wire.encode_event(warning)]
-        ),
+        wire.encode_batch(batch["first"], [wire.encode_event(warning)]),
     ]
     assert beat["beat"]["idleMs"] == 250
     assert written == [parts_of(case) for case in FIXTURE["toSdk"]]

@@ -1,0 +1,303 @@
+// captune smoke as CI runs it: the page's own workflow, a wrong column, no data and no network; and smoke() in a program.
+import {
+	existsSync,
+	mkdirSync,
+	readdirSync,
+	readFileSync,
+	renameSync,
+	writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { CaptuneError, type SmokeCheck, smoke } from "../../sdk/index.js";
+import { localBoeings } from "../support/aircraft.js";
+import { shortSpec } from "../support/airplanes.js";
+import { temporaryFolder } from "../support/folders.js";
+import { striped } from "../support/pictures.js";
+import { pythonTest, testPython } from "../support/python.js";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const page = readFileSync(join(root, "sdk/smoke/README.md"), "utf8");
+const python = testPython === undefined ? {} : { python: testPython };
+
+const block = (language: string): string =>
+	new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, "s").exec(page)?.[1] ?? "";
+
+/** As a project that has captune installed would run it; its temporary files go into a folder of the project. */
+async function captune(project: string, args: readonly string[], env = {}) {
+	const place = join(project, "tmp");
+	mkdirSync(place, { recursive: true });
+	const start = performance.now();
+	const result = await execa(
+		process.execPath,
+		["--import", "tsx", join(root, "sdk/cli/main.ts"), ...args],
+		{
+			cwd: project,
+			reject: false,
+			env: {
+				HF_HUB_OFFLINE: "1",
+				CAPTUNE_PYTHON: testPython,
+				NO_COLOR: "1",
+				TMPDIR: place,
+				NODE_PATH: join(root, "node_modules"),
+				...env,
+			},
+		},
+	);
+	const seconds = (performance.now() - start) / 1000;
+	console.log(`note: captune ${args.join(" ")}: ${seconds.toFixed(1)} s`);
+	const left = readdirSync(place).filter((name) => /captune/.test(name));
+	assert.equal(left, [], "nothing is left behind");
+	return result;
+}
+
+/** A folder in which node finds tsx, and spec files find captune. */
+function makeProject(files: Readonly<Record<string, string>>): string {
+	const project = temporaryFolder();
+	const modules = join(project, "node_modules");
+	mkdirSync(join(modules, "captune"), { recursive: true });
+	const sdk = JSON.stringify(join(root, "sdk/index.ts"));
+	writeFileSync(
+		join(modules, "captune/package.json"),
+		'{ "type": "module", "exports": "./index.ts" }',
+	);
+	writeFileSync(join(modules, "captune/index.ts"), `export * from ${sdk};\n`);
+	for (const [name, text] of Object.entries(files))
+		writeFileSync(join(project, name), text);
+	return project;
+}
+
+interface TestCase {
+	readonly name: string;
+	readonly failure: string | null;
+	readonly type: string | null;
+	readonly skipped: boolean;
+}
+
+/** Read by an XML parser of somebody else's. */
+async function readJunit(
+	file: string,
+): Promise<{ readonly suite: Record<string, string>; cases: TestCase[] }> {
+	const code = `import json, sys, xml.etree.ElementTree as tree
+suite = tree.parse(sys.argv[1]).getroot().find("testsuite")
+cases = []
+for one in suite.iter("testcase"):
+    failure = one.find("failure")
+    cases.append({
+        "name": one.get("name"),
+        "failure": None if failure is None else failure.text,
+        "type": None if failure is None else failure.get("type"),
+        "skipped": one.find("skipped") is not None,
+    })
+print(json.dumps({"suite": suite.attrib, "cases": cases}))`;
+	const { stdout } = await execa(testPython as string, ["-c", code, file]);
+	return JSON.parse(stdout);
+}
+
+async function boeingsProject(spec: string): Promise<string> {
+	const { train, test: held } = await localBoeings();
+	const project = makeProject({ "airplanes.ts": spec });
+	mkdirSync(join(project, "aircraft"));
+	for (const source of [train, held])
+		if (source && "path" in source) {
+			const name = source.path.split("/").at(-1) as string;
+			renameSync(source.path, join(project, "aircraft", name));
+		}
+	return project;
+}
+
+pythonTest(
+	"the workflow of the page, as far as there is no network",
+	async () => {
+		const commands = [...block("yaml").matchAll(/^ *- run: (.*)$/gm)].map(
+			([, line = ""]) => line.split(" "),
+		);
+		assert.is(commands.length, 2);
+		const [install, run = []] = commands;
+		// Needs a registry: that it can do its work is the lock file's matter.
+		assert.equal(install, ["npm", "ci"]);
+		assert.ok(existsSync(join(root, "package-lock.json")));
+		const [npx, name, ...args] = run;
+		assert.equal([npx, name], ["npx", "captune"]);
+
+		const project = await boeingsProject(block("ts"));
+		const { exitCode, stdout, stderr } = await captune(project, args);
+		assert.is(exitCode, 0, `${stdout}\n${stderr}`);
+		assert.match(stdout, /data .* train 108, validation 28, test 16/);
+		assert.match(
+			stdout,
+			/not checked:\n.*microsoft\/Phi-3-vision-128k-instruct/,
+		);
+		const { suite, cases } = await readJunit(join(project, "smoke.xml"));
+		assert.equal(
+			[suite["tests"], suite["failures"], suite["skipped"]],
+			["11", "0", "0"],
+			stdout,
+		);
+		assert.ok(cases.every(({ failure, skipped }) => !failure && !skipped));
+	},
+);
+
+pythonTest("a wrong column: 64, with the column and the nearest", async () => {
+	const project = await boeingsProject(
+		block("ts").replace(
+			'answer: "clip_tags_ViT_L_14"',
+			'answer: "clip_tag_ViT_L_14"',
+		),
+	);
+	const { exitCode, stderr } = await captune(project, [
+		"smoke",
+		"airplanes.ts",
+		"--junit",
+		"smoke.xml",
+	]);
+	assert.is(exitCode, 64, stderr);
+	assert.match(stderr, /`data\.columns\.answer` is no column/);
+	assert.match(stderr, '"clip_tag_ViT_L_14"');
+	assert.match(stderr, 'Did you mean "clip_tags_ViT_L_14"?');
+	const { cases } = await readJunit(join(project, "smoke.xml"));
+	const failed = cases.filter(({ failure }) => failure !== null);
+	assert.equal(
+		failed.map(({ name, type }) => [name, type]),
+		[["data", "SPEC_INVALID"]],
+	);
+	assert.match(failed[0]?.failure ?? "", "Did you mean");
+	assert.is(cases.filter(({ skipped }) => skipped).length, 8);
+});
+
+const withMetric = `import { appendFileSync } from "node:fs";
+import { airplanesSpec } from "captune";
+
+const spec = airplanesSpec();
+export default {
+	spec: {
+		...spec,
+		evaluation: { kind: "generate", metrics: ["rouge1", "noted"], best: { metric: "noted" } },
+		tracking: [{ kind: "wandb" }],
+	},
+	options: {
+		metrics: {
+			noted: (prediction) => {
+				appendFileSync("called.txt", "called\\n");
+				return prediction.length;
+			},
+		},
+	},
+};
+`;
+
+pythonTest(
+	"no data and no network: 66 and an offer; taken up, all is checked, with the user's metric",
+	async () => {
+		const project = makeProject({ "recipe.ts": withMetric });
+		const refused = await captune(project, ["smoke", "recipe.ts"]);
+		assert.is(refused.exitCode, 66, refused.stderr);
+		assert.match(refused.stderr, /The data is not here.*FGVC_Aircraft_train/s);
+		assert.match(refused.stderr, "--stand-in-rows");
+
+		const args = ["smoke", "recipe.ts", "--stand-in-rows", "24", "--json"];
+		const { exitCode, stdout, stderr } = await captune(project, args);
+		assert.is(exitCode, 0, stderr);
+		const lines = stdout.split("\n").map((line) => JSON.parse(line));
+		const { notChecked, passed } = lines.at(-1);
+		assert.is(passed, true);
+		assert.equal(
+			lines.slice(0, -1).map(({ type, status }) => [type, status]),
+			Array.from({ length: 11 }, () => ["check", "passed"]),
+		);
+		const open = notChecked.map(({ what }: { what: string }) => what);
+		for (const what of ["data", 'tracking[0] "wandb"'])
+			assert.ok(open.includes(what), what);
+		const calls = readFileSync(join(project, "called.txt"), "utf8");
+		assert.ok(calls.split("\n").length > 4);
+		assert.match(
+			lines.find(({ name }) => name === "score").detail,
+			/noted \d+\.\d/,
+		);
+	},
+);
+
+pythonTest("a metric that throws fails the check of scores", async () => {
+	const told: SmokeCheck[] = [];
+	const { passed, checks } = await smoke(
+		shortSpec({
+			evaluation: {
+				kind: "generate",
+				metrics: ["broken"],
+				best: { metric: "broken" },
+			},
+		}),
+		{
+			...python,
+			metrics: {
+				broken: () => {
+					throw new RangeError("no such thing");
+				},
+			},
+			onCheck: (check) => told.push(check),
+		},
+	);
+	assert.is(passed, false);
+	assert.equal(told, checks);
+	const failed = checks.find(({ status }) => status === "failed");
+	assert.is(failed?.name, "score");
+	assert.is(failed?.error?.code, "METRIC_FAILED");
+	assert.match(failed?.detail ?? "", "no such thing");
+});
+
+pythonTest(
+	"full fine-tuning, judged by loss alone, on rows of the program",
+	async () => {
+		const { data: _, output: __, ...rest } = shortSpec();
+		const { passed, checks } = await smoke(
+			{
+				...rest,
+				method: { kind: "full" },
+				evaluation: { kind: "teacherForced" },
+				data: { validation: { kind: "split", fraction: 0.25 } },
+			},
+			{
+				...python,
+				data: {
+					train: Array.from({ length: 8 }, (_, at) => ({
+						image: striped(48, 32, at),
+						answer: `number ${at}`,
+					})),
+				},
+			},
+		);
+		assert.ok(passed, JSON.stringify(checks));
+		assert.equal(
+			checks
+				.filter(({ status }) => status === "skipped")
+				.map(({ name }) => name),
+			["predict", "export adapter"],
+		);
+	},
+);
+
+pythonTest("a signal ends it, and nothing is left", async () => {
+	const controller = new AbortController();
+	const before = readdirSync(process.env["TMPDIR"] ?? "/tmp");
+	const error: unknown = await smoke(shortSpec(), {
+		...python,
+		signal: controller.signal,
+		onCheck: ({ name }) => {
+			if (name === "data") setTimeout(() => controller.abort("enough"), 3_000);
+		},
+	}).then(
+		() => assert.unreachable("It was aborted."),
+		(reason) => reason,
+	);
+	assert.ok(CaptuneError.isInstance(error) && error.code === "CANCELED");
+	const after = readdirSync(process.env["TMPDIR"] ?? "/tmp");
+	assert.equal(
+		after.filter((name) => /^captune-smoke-/.test(name)),
+		before.filter((name) => /^captune-smoke-/.test(name)),
+	);
+});
+
+test.run();
