@@ -4,7 +4,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
-import { isWhole } from "../../sdk/launch/environment.js";
+import { isWhole } from "../../sdk/launch/whole.js";
 import { waitForLock } from "../../sdk/launch/lock.js";
 import { cacheFolder } from "../../sdk/launch/paths.js";
 
