@@ -4,9 +4,9 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
-import { isWhole } from "../../sdk/launch/whole.js";
 import { waitForLock } from "../../sdk/launch/lock.js";
 import { cacheFolder } from "../../sdk/launch/paths.js";
+import { isWhole } from "../../sdk/launch/whole.js";
 
 const fixtures = fileURLToPath(
 	new URL("../fixtures/notebooks", import.meta.url),

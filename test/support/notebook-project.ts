@@ -29,6 +29,8 @@ export interface NotebookProject {
 export async function notebookProject(
 	python: string,
 ): Promise<NotebookProject> {
+	// Were they not in order, the command would install others through the link below.
+	await execa("npm", ["ls", "--all", "--silent"], { cwd: root });
 	const [project, home] = [temporaryFolder(), temporaryFolder()];
 	for (const part of parts)
 		cpSync(join(root, part), join(project, part), {
