@@ -96,6 +96,11 @@ export {
 	type TokenOptions,
 	tagF1,
 } from "./metrics/index.js";
+export type { MimeBundle } from "./notebook/kernel.js";
+export { showInNotebook } from "./notebook/live.js";
+export { type ShowPicturesOptions, showPictures } from "./notebook/pictures.js";
+export { showPreview } from "./notebook/preview.js";
+export { showRun } from "./notebook/run.js";
 export type { FinetuneOptions } from "./options.js";
 export { Preview, type PreviewOptions, preview } from "./preview/preview.js";
 export type {
