@@ -55,6 +55,8 @@ export type ErrorCode =
 	| "WORKER_FAILED"
 	| "INCOMPATIBLE_PROTOCOL"
 	| "PROTOCOL_ERROR"
+	| "RUN_DETACHED"
+	| "NOTHING_TO_ATTACH"
 	| "CANCELED";
 
 /** What an error may carry besides its code and its issues. */
@@ -136,6 +138,17 @@ export function diskCode(error: unknown): "DISK_FULL" | "OUTPUT_UNWRITABLE" {
 	return ["ENOSPC", "EDQUOT", "EFBIG"].includes(code)
 		? "DISK_FULL"
 		: "OUTPUT_UNWRITABLE";
+}
+
+/** This process has let the run go, by `detach()`; it goes on, and `attach(folder)` comes back to it. */
+export class DetachedError extends CaptuneError {
+	constructor(runId: string, folder: string) {
+		super(
+			"RUN_DETACHED",
+			`The run goes on without this process; attach("${folder}") comes back to it.`,
+			{ runId, data: { folder } },
+		);
+	}
 }
 
 /** A headline and one line per issue. */

@@ -18,6 +18,15 @@ export type SpecOfRows = Omit<Spec, "data"> & {
 	readonly data?: Omit<DataSpec, "train"> & { readonly train?: never };
 };
 
+/** How a run is started and carried out. */
+export interface StartOptions extends FinetuneOptions {
+	/**
+	 * The worker outlives this process, however that ends, and prints to `worker.log` in the run folder; `attach` comes back
+	 * to it. `run.detach()` lets it go at once.
+	 */
+	readonly detach?: boolean;
+}
+
 /**
  * Fine-tunes a model. Returns at once with a handle that is a promise of the result and an iterable of the events.
  *
@@ -29,13 +38,13 @@ export type SpecOfRows = Omit<Spec, "data"> & {
  */
 export function finetune(
 	spec: SpecOfRows,
-	options: FinetuneOptions & {
+	options: StartOptions & {
 		readonly data: RowsOfSplits & { readonly train: RowsInput };
 	},
 ): FinetuneRun;
 export function finetune(
 	spec: Spec,
-	options?: FinetuneOptions & {
+	options?: StartOptions & {
 		readonly data?: RowsOfSplits & { readonly train?: never };
 	},
 ): FinetuneRun;
@@ -43,8 +52,9 @@ export function finetune(
 	spec: Spec | SpecOfRows,
 	{
 		data = {},
+		detach: detached = false,
 		...options
-	}: FinetuneOptions & { readonly data?: RowsOfSplits } = {},
+	}: StartOptions & { readonly data?: RowsOfSplits } = {},
 ): FinetuneRun {
 	const session = processOptions(options);
 	const issues = [...optionIssues(session), ...rowsIssues(spec?.data, data)];
@@ -55,7 +65,7 @@ export function finetune(
 		metrics: Object.keys(session.metrics),
 	});
 	return startRun(
-		{ ...session, runId, spec: resolved, rows: data, folder },
+		{ ...session, runId, spec: resolved, rows: data, folder, detached },
 		options.signal,
 	);
 }

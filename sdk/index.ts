@@ -1,5 +1,6 @@
 // The whole public surface.
 
+export { type AttachOptions, attach } from "./attach.js";
 export type { ImageInput } from "./data/image-file.js";
 export {
 	type MaterializeOptions,
@@ -18,6 +19,7 @@ export {
 	CallbackError,
 	CanceledError,
 	CaptuneError,
+	DetachedError,
 	EnvironmentError,
 	type ErrorCode,
 	type ErrorDetails,
@@ -46,7 +48,7 @@ export {
 	type PushOptions,
 	pushToHub,
 } from "./export/push.js";
-export { finetune, type SpecOfRows } from "./finetune.js";
+export { finetune, type SpecOfRows, type StartOptions } from "./finetune.js";
 export {
 	type DoctorOptions,
 	doctor,
@@ -94,6 +96,11 @@ export {
 	type TokenOptions,
 	tagF1,
 } from "./metrics/index.js";
+export type { MimeBundle } from "./notebook/kernel.js";
+export { showInNotebook } from "./notebook/live.js";
+export { type ShowPicturesOptions, showPictures } from "./notebook/pictures.js";
+export { showPreview } from "./notebook/preview.js";
+export { showRun } from "./notebook/run.js";
 export type { FinetuneOptions } from "./options.js";
 export { Preview, type PreviewOptions, preview } from "./preview/preview.js";
 export type {
@@ -114,8 +121,10 @@ export type { BestCheckpoint } from "./run/checkpoints.js";
 export type { EvaluationResult } from "./run/conclusion.js";
 export type * from "./run/event.generated.js";
 export { listRuns, type RunListing } from "./run/list.js";
+export type { WorkerStage } from "./run/liveness.js";
 export type { FinetuneResult, SplitResult, SplitScores } from "./run/result.js";
 export type {
+	Detached,
 	EvaluationRun,
 	FinetuneRun,
 	RunHandle,

@@ -22,7 +22,7 @@ interface Outcome {
 /** They hold a process to a time, which other work beside them would break. */
 const alone = ["test/e2e/endings.test.ts", "test/inspect/doctor.test.ts"];
 /** They build the package in its own folder. */
-const building = ["test/package/package.test.ts", "test/e2e/notebooks.test.ts"];
+const building = ["test/package/package.test.ts"];
 /** What others stand on comes first, then what takes longest, so that no lane ends long before the other. */
 const order = [
 	...["schema", "spec", "metrics", "link", "run", "launch"],

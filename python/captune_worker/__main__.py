@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from .control import Control
+from .detachment import Detachment
 from .errors import (
     Abandoned,
     Canceled,
@@ -37,15 +38,21 @@ def main() -> int:
     line = sys.stdin.buffer.readline()
     bootstrap = msgspec.json.decode(line, type=Bootstrap)
     journal = Journal(Path(bootstrap.run_folder) / "worker.jsonl")
+    folder = Path(bootstrap.run_folder)
+    detachment = Detachment(folder, bootstrap.attempt, bootstrap.lease)
     link = Link(
-        bootstrap, journal, os.getpid(), lambda: report.activity(control.waited_at)
+        bootstrap,
+        journal,
+        os.getpid(),
+        lambda: report.activity(control.waited_at),
+        detachment,
     )
-    control = Control(link.inbox)
+    control = Control(link.inbox, lambda: link.is_attended)
     report = Report(bootstrap.run_id, bootstrap.attempt, journal, link.notify)
     tracking = Tracking(bootstrap.run_id, Path(bootstrap.run_folder), report, control)
     obey_signals(control)
     if bootstrap.lease:
-        end_with_parent(control, bootstrap.grace_ms)
+        end_with_parent(control, bootstrap.grace_ms, detachment.begin)
     link.start()
     try:
         code, last_words = run(bootstrap, report, control, tracking)
@@ -55,7 +62,7 @@ def main() -> int:
         told = end_error(refusal, report.stage_name)
         print(msgspec.json.encode(told).decode(), file=sys.stderr)
         code, last_words = EXIT_UNWRITABLE, 0.0
-    link.finish(last_words, lambda: control.is_abandoned)
+    link.finish(last_words, lambda: control.is_abandoned or not link.is_attended)
     journal.close()
     if tracking.hangs:
         # Its library would wait for it at the interpreter's exit.

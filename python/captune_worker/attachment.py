@@ -40,7 +40,7 @@ def read_adapter(folder: Path, path: str) -> LoraConfig:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             config = PeftConfig.from_pretrained(str(folder))
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except Exception as error:  # PEFT raises whatever it met
         raise _invalid(folder, path, f"has a {CONFIG} that {_short(error)}") from error
     if not isinstance(config, LoraConfig):
         raise _invalid(folder, path, f"holds no LoRA adapter but {config.peft_type}")
@@ -70,7 +70,7 @@ def attach_adapter(
             peft = get_peft_model(causal, config, adapter_name=name)
         else:
             peft.add_adapter(name, config)
-    except (ValueError, TypeError, NotImplementedError) as error:
+    except Exception as error:
         raise _invalid(folder, path, f"does not fit: {_short(error)}") from error
     peft.set_adapter(name)
     hold_trained(causal)
@@ -137,4 +137,5 @@ def _invalid(folder: Path, path: str, reason: str) -> Refusal:
 def _short(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"is not JSON: {error}"
-    return str(error).strip().splitlines()[0][:300]
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:300]

@@ -91,21 +91,22 @@ def damage(path: Path) -> str | None:
     """What is wrong with a checkpoint, by its manifest; None when it is whole."""
     try:
         manifest = json.loads((path / MANIFEST).read_bytes())
-        version, files = manifest["version"], dict(manifest["files"])
+        version = manifest["version"]
+        files = {
+            str(name): (one["bytes"], one["sha256"])
+            for name, one in manifest["files"].items()
+        }
     except FileNotFoundError:
         return "was never finished"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (AttributeError, OSError, RecursionError, ValueError, KeyError, TypeError):
         return f"has a {MANIFEST} that cannot be read"
     if version != VERSION:
         return f"has the layout {version!r}, not {VERSION}"
-    for name, expected in files.items():
+    for name, (size, digest) in files.items():
         file = path / name
         if not file.is_file():
             return f"lacks {name}"
-        if (
-            file.stat().st_size != expected["bytes"]
-            or _hash(file) != expected["sha256"]
-        ):
+        if file.stat().st_size != size or _hash(file) != digest:
             return f"holds another {name} than was written"
     return None
 

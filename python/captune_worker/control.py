@@ -2,6 +2,7 @@
 
 import queue
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,13 @@ class Wishes:
 class Control:
     """Collects messages and signals; training asks when it suits training."""
 
-    def __init__(self, inbox: "queue.Queue[Any]") -> None:
+    def __init__(
+        self,
+        inbox: "queue.Queue[Any]",
+        is_attended: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """``is_attended`` tells whether somebody is there to answer."""
+        self._is_attended = is_attended
         self._inbox = inbox
         # Plain flags: a signal handler sets them, and must take no lock that the main
         # thread, or the handler that it interrupts, may hold. An Event has one.
@@ -140,6 +147,8 @@ class Control:
     def decision(self, step: int, timeout_ms: int) -> Decision | None:
         """What was decided at that checkpoint; None when nobody answered in time.
 
+        Where nobody is there to answer, it is not waited for.
+
         Raises:
             Abandoned: when the SDK is gone.
             Canceled: when the run is.
@@ -148,7 +157,7 @@ class Control:
         while step not in self._decisions:
             self.check()
             wait = min(0.2, deadline - time.monotonic())
-            if wait <= 0:
+            if wait <= 0 or not self._is_attended():
                 return None
             message = self._next(timeout=wait)
             if message is not None:

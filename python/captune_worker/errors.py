@@ -3,6 +3,7 @@
 import difflib
 import errno
 import json
+import math
 import re
 import shutil
 import traceback
@@ -14,6 +15,13 @@ from .events import EndError, EndIssue
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Of a disk, of a quota, of a limit on files."""
+
+SHOWN_CHARACTERS = 300
+"""Of a value that is wrong."""
+SHOWN_NAME = 80
+"""Of a name that is proposed."""
+SHOWN_ITEMS = 50
+"""Of a list that is."""
 
 
 class Refusal(Exception):
@@ -100,13 +108,39 @@ def _free_bytes(folder: Path) -> int | None:
 
 def suggestion(name: str, candidates: Iterable[str]) -> str:
     """``Did you mean "rank"?``, or all candidates when none is near."""
-    known = sorted(set(candidates))
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    known = sorted({one[:SHOWN_NAME] for one in candidates})
+    near = difflib.get_close_matches(name[:SHOWN_NAME], known, n=1, cutoff=0.5)
     if near:
         return f"Did you mean {json.dumps(near[0])}?"
-    return f"Known: {', '.join(json.dumps(one) for one in known)}."
+    return f"Known: {', '.join(json.dumps(one) for one in known[:SHOWN_ITEMS])}."
 
 
 def issue(path: str, reason: str, value: Any = None, remedy: str = "") -> EndIssue:
     """One problem; ``reason`` completes the sentence that the path begins."""
-    return EndIssue(path=path, reason=reason, value=value, remedy=remedy or None)
+    return EndIssue(path=path, reason=reason, value=plain(value), remedy=remedy or None)
+
+
+def plain(value: Any) -> Any:
+    """The value where a message can carry it; else what is best to be shown of it."""
+    match value:
+        case None | bool():
+            return value
+        case int() if abs(value) < 2**53:
+            return value
+        case float() if math.isfinite(value):
+            return value
+        case str() if len(value) <= SHOWN_CHARACTERS:
+            return value
+        case list() if len(value) <= SHOWN_ITEMS and all(map(_is_short, value)):
+            return value
+    try:
+        text = value if isinstance(value, str) else repr(value)
+    except (RecursionError, ValueError):  # too deep, or a number of too many digits
+        return type(value).__name__
+    if len(text) <= SHOWN_CHARACTERS:
+        return text
+    return f"{text[: SHOWN_CHARACTERS - 3]}..."
+
+
+def _is_short(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= SHOWN_CHARACTERS

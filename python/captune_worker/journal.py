@@ -9,6 +9,7 @@ import contextlib
 import os
 from array import array
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -53,7 +54,7 @@ class Journal:
             Superseded: when another attempt has written to the file.
             Refusal: ``DISK_FULL``, ``OUTPUT_UNWRITABLE``.
         """
-        line = msgspec.json.encode(event) + b"\n"
+        line, packed = _encoded(event)
         self._demand_sole()
         try:
             _write_all(self._fd, line)
@@ -65,7 +66,7 @@ class Journal:
                 os.ftruncate(self._fd, self._offsets[-1])
             raise unwritable(self._path.parent, error) from error
         first, recent = self._recent
-        recent.append(encode_event(event))
+        recent.append(packed)
         if len(recent) >= 2 * RECENT_EVENTS:
             self._recent = (first + RECENT_EVENTS, recent[RECENT_EVENTS:])
         # Last: what is counted can be read.
@@ -96,6 +97,29 @@ class Journal:
             raise unwritable(self._path.parent, OSError("it was removed"))
         if now.st_size != self._offsets[-1]:
             raise Superseded
+
+
+def _encoded(event: msgspec.Struct) -> tuple[bytes, bytes]:
+    """The event as a line of JSON and as MessagePack.
+
+    A file name may hold bytes that are no UTF-8; they become U+FFFD.
+    """
+    try:
+        return msgspec.json.encode(event) + b"\n", encode_event(event)
+    except UnicodeEncodeError:
+        said = _well_formed(msgspec.to_builtins(event))
+        return msgspec.json.encode(said) + b"\n", encode_event(said)
+
+
+def _well_formed(value: Any) -> Any:
+    match value:
+        case str():
+            return "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in value)
+        case list():
+            return [_well_formed(one) for one in value]
+        case dict():
+            return {_well_formed(key): _well_formed(one) for key, one in value.items()}
+    return value
 
 
 def _cut_torn_line(fd: int) -> int:

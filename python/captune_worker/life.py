@@ -7,9 +7,11 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 PR_SET_PDEATHSIG = 1
+DETACH = b"detach"
 EXIT_SIGNALED = 130
 EXIT_GRACE_OVER = 124
 
@@ -53,24 +55,35 @@ def tell_stacks() -> None:
         faulthandler.register(signal.SIGUSR2, chain=False)
 
 
-def end_with_parent(work: Endable, grace_ms: int) -> None:
+def end_with_parent(
+    work: Endable, grace_ms: int, let_go: Callable[[], None] = lambda: None
+) -> None:
     """Abandons the run when the parent dies; kills this process when that takes long.
 
     The parent holds standard input open, so its end tells on every platform; Linux
-    also sends SIGHUP, which reaches a process that cannot run its threads.
+    also sends SIGHUP, which reaches a process that cannot run its threads. A parent
+    that writes ``detach`` there may die, after ``let_go`` has returned.
     """
     parent = os.getppid()
 
     def watch() -> None:
         # Not sys.stdin: its lock, held by this thread, breaks the interpreter's exit.
-        while os.read(0, 4096):
-            pass
+        while said := os.read(0, 4096):
+            if said.startswith(DETACH):
+                _die_with_parent(0)
+                let_go()
+                return
         work.abandon()
         time.sleep(grace_ms / 1000)
         os._exit(EXIT_GRACE_OVER)
 
     threading.Thread(target=watch, name="stdin", daemon=True).start()
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGHUP)
+    _die_with_parent(signal.SIGHUP)
     if os.getppid() != parent:  # it died before the line above
         work.abandon()
+
+
+def _die_with_parent(signum: int) -> None:
+    """The signal that comes when the parent dies; 0: none. Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signum)

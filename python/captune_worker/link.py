@@ -15,11 +15,14 @@ from typing import Any
 import zmq
 
 from . import wire
+from .detachment import Detachment
 from .journal import Journal
 
 BEAT_SECONDS = 1.0
 SHIP_SECONDS = 0.005
 """Between two shipments: events that come faster than that travel together."""
+ATTENDED_SECONDS = 10.0
+"""For so long after its last word an SDK counts as there, if the line is not cut."""
 WINDOW_EVENTS = 2048
 BATCH_EVENTS = 256
 BATCH_BYTES = 8 * 1024 * 1024
@@ -38,6 +41,7 @@ class Link:
         journal: Journal,
         pid: int,
         activity: Callable[[], tuple[str, int]],
+        detachment: Detachment | None = None,
     ) -> None:
         """``activity`` tells what the training loop does and for how many ms."""
         self._thread = threading.Thread(target=self._run, name="link", daemon=True)
@@ -47,6 +51,7 @@ class Link:
         self._journal = journal
         self._pid = pid
         self._activity = activity
+        self._detachment = detachment
         self._wake_out, self._wake_in = socket.socketpair()
         self._wake_out.setblocking(False)
         self._wake_in.setblocking(False)
@@ -55,9 +60,18 @@ class Link:
         self._deadline = 0.0
         self._is_moot: Callable[[], bool] = lambda: False
         self._welcome = False
+        self._has_complained = False
         self._sent = 0
         self._acknowledged = 0
         self._received = 0
+        self._heard_at = time.monotonic()
+
+    @property
+    def is_attended(self) -> bool:
+        """Is there an SDK? Without a detached worker's there always is."""
+        if not self._is_detached:
+            return True
+        return time.monotonic() - self._heard_at < ATTENDED_SECONDS
 
     def start(self) -> None:
         """Connects and begins to ship."""
@@ -85,39 +99,67 @@ class Link:
         self._closing.set()
         self.notify()
         self._thread.join()
+        self._awake = True  # there is nobody to wake any more
+        self._wake_in.close()
+        self._wake_out.close()
 
     def _run(self) -> None:
         context = zmq.Context()
-        dealer = self._connect(context)
-        try:
-            self._serve(dealer)
-        except Exception as error:  # noqa: BLE001 - training must learn of it
-            self.inbox.put(error)
-        finally:
-            dealer.close(linger=500)
-            context.term()
+        address: wire.Address | None = self._bootstrap
+        while address is not None:
+            dealer = self._connect(context, address)
+            try:
+                address = self._serve(dealer)
+            except Exception as error:  # noqa: BLE001 - training must learn of it
+                address = None
+                self.inbox.put(error)
+            finally:
+                dealer.close(linger=500)
+        context.term()
 
-    def _connect(self, context: zmq.Context) -> zmq.Socket:
+    def _connect(self, context: zmq.Context, address: wire.Address) -> zmq.Socket:
+        """To an SDK that has had nothing of this worker yet, as far as it has said."""
+        self._welcome = False
+        self._sent = self._acknowledged = self._received = 0
+        self._heard_at = time.monotonic()
         dealer = context.socket(zmq.DEALER)
-        dealer.curve_serverkey = self._bootstrap.server_key.encode()
-        dealer.curve_publickey = self._bootstrap.public_key.encode()
-        dealer.curve_secretkey = self._bootstrap.secret_key.encode()
+        dealer.curve_serverkey = address.server_key.encode()
+        dealer.curve_publickey = address.public_key.encode()
+        dealer.curve_secretkey = address.secret_key.encode()
         dealer.maxmsgsize = wire.MAX_MESSAGE_BYTES
         dealer.heartbeat_ivl = 2_000
         dealer.heartbeat_timeout = 10_000
         dealer.reconnect_ivl = 100
         dealer.sndhwm = 0  # the window bounds what is queued
-        dealer.connect(self._bootstrap.endpoint)
+        dealer.connect(address.endpoint)
         return dealer
 
-    def _serve(self, dealer: zmq.Socket) -> None:
+    @property
+    def _is_detached(self) -> bool:
+        return self._detachment is not None and self._detachment.is_on
+
+    def _serve(self, dealer: zmq.Socket) -> wire.Address | None:
+        """Until all is said, or another SDK invites; its address, then."""
+        with dealer.get_monitor_socket(zmq.EVENT_DISCONNECTED) as monitor:
+            try:
+                return self._serve_watched(dealer, monitor)
+            finally:
+                dealer.disable_monitor()
+
+    def _serve_watched(
+        self, dealer: zmq.Socket, monitor: zmq.Socket
+    ) -> wire.Address | None:
         poller = zmq.Poller()
         poller.register(dealer, zmq.POLLIN)
         poller.register(self._wake_out, zmq.POLLIN)
+        poller.register(monitor, zmq.POLLIN)
         next_beat = next_shipment = 0.0
         while not self._is_done():
             now = time.monotonic()
             if now >= next_beat:
+                invitation = self._detachment and self._detachment.invitation()
+                if invitation is not None:
+                    return invitation
                 self._beat(dealer)
                 next_beat = now + BEAT_SECONDS
             if now >= next_shipment and (self._awake or self._has_cargo()):
@@ -132,6 +174,10 @@ class Link:
                 self._drain_wake()
             if dealer in ready:
                 self._receive(dealer)
+            if monitor in ready:
+                monitor.recv_multipart()
+                self._heard_at = -ATTENDED_SECONDS
+        return None
 
     def _is_done(self) -> bool:
         if not self._closing.is_set():
@@ -152,21 +198,27 @@ class Link:
             return
         stage, idle_ms = self._activity()
         beat = wire.Beat(
-            sent=self._sent, received=self._received, stage=stage, idle_ms=idle_ms
+            sent=self._sent,
+            received=self._received,
+            stage=stage,
+            idle_ms=idle_ms,
+            detached=self._is_detached,
         )
         dealer.send_multipart(wire.encode("beat", beat))
 
     def _receive(self, dealer: zmq.Socket) -> None:
         while dealer.poll(0):
+            self._heard_at = time.monotonic()
             match self._decode(dealer.recv_multipart()):
                 case wire.Welcome():
                     self._welcome = True
                 case wire.Refuse(reason=reason):
                     raise Refused(reason)
+                case wire.Ack(received=received) if received > self._journal.last:
+                    reason = f"event {received} is acknowledged, and there is none"
+                    self._complain(wire.FrameError(reason))
                 case wire.Ack(received=received, again=again):
-                    # More than there is: nobody can have stored that.
-                    stored = min(received, self._journal.last)
-                    self._acknowledged = max(self._acknowledged, stored)
+                    self._acknowledged = max(self._acknowledged, received)
                     if again or self._sent < self._acknowledged:
                         self._sent = self._acknowledged
                 case wire.Control(seq=seq, message=message):
@@ -177,12 +229,17 @@ class Link:
                         self._beat(dealer)
 
     def _decode(self, parts: list[bytes]) -> wire.Frame | None:
-        """A frame that is none goes to whoever trains; the link lives to tell of it."""
         try:
             return wire.decode(parts)
         except wire.FrameError as error:
-            self.inbox.put(error)
+            self._complain(error)
             return None
+
+    def _complain(self, error: wire.FrameError) -> None:
+        """The first one goes to whoever trains; the link lives to tell of it."""
+        if not self._has_complained:
+            self._has_complained = True
+            self.inbox.put(error)
 
     def _has_cargo(self) -> bool:
         """Is there an event to send, and room for it?"""

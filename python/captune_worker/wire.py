@@ -40,6 +40,8 @@ class Beat(Frame, frozen=True, kw_only=True):
     received: int
     stage: str
     idle_ms: int
+    detached: bool
+    """Does the worker outlive the SDK?"""
 
 
 class Events(Frame, frozen=True, kw_only=True):
@@ -74,20 +76,33 @@ class Control(Frame, frozen=True, kw_only=True):
     message: Any = None
 
 
-class Bootstrap(Frame, frozen=True, kw_only=True):
-    """The line on standard input that tells a worker where and who it is."""
+class Address(Frame, frozen=True, kw_only=True):
+    """Where an SDK listens, and the keys to be let in."""
 
     protocol: int
     endpoint: str
     server_key: str
     public_key: str
     secret_key: str
+
+
+class Invitation(Address, frozen=True, kw_only=True):
+    """What an SDK leaves in the run folder for a detached worker."""
+
+    attempt: int
+    """The attempt that is meant; another one takes no notice."""
+
+
+class Bootstrap(Address, frozen=True, kw_only=True):
+    """The line on standard input that tells a worker where and who it is."""
+
     run_id: str
     attempt: int
     run_folder: str
     cache_folder: str
     grace_ms: int
     lease: bool
+    """Does it end with the SDK?"""
 
 
 class FrameError(ValueError):

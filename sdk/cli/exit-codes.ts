@@ -100,6 +100,8 @@ const endings: Readonly<Record<ErrorCode, ExitName>> = {
 	INSTALL_NO_SPACE: "no-output",
 	RUN_LOCKED: "stopped",
 	HUB_FORBIDDEN: "forbidden",
+	RUN_DETACHED: "done",
+	NOTHING_TO_ATTACH: "stopped",
 	CANCELED: "interrupted",
 };
 

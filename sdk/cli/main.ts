@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // The `captune` command: the list of its commands.
+import { attachCommand } from "./commands/attach.js";
 import { completionCommand } from "./commands/completion.js";
 import { doctorCommand } from "./commands/doctor.js";
 import { evaluateCommand } from "./commands/evaluate.js";
@@ -19,6 +20,7 @@ const commands = [
 	quickstartCommand(),
 	finetuneCommand(),
 	resumeCommand(),
+	attachCommand(),
 	evaluateCommand(),
 	generateCommand(),
 	previewCommand(),

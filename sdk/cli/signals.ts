@@ -20,6 +20,15 @@ export function stopOnSignals(run: FinetuneRun, view: View): void {
 	run.then(forget, forget);
 }
 
+/** The same for a run that goes on by itself: the first signal leaves it. */
+export function leaveOnSignals(run: FinetuneRun, view: View): void {
+	const forget = obeySignals(() => {
+		view.note("\nleaving; the run goes on");
+		run.detach().catch(() => {}); // told to whoever awaits the run
+	});
+	run.then(forget, forget);
+}
+
 /** The same for what cannot be stopped half-way: the first signal cancels it. */
 export function cancelOnSignals(run: RunHandle<unknown>): void {
 	const forget = obeySignals(() => void run.cancel("interrupted"));

@@ -77,7 +77,7 @@ export const errorCodes = {
 	},
 	DATA_NOT_FOUND: {
 		cause:
-			"A smoke run has found nothing at a path of the spec, and asks no network for a dataset.",
+			"A smoke run has found nothing at a path of the spec, or could not reach the hub for a dataset.",
 		remedy:
 			"Point the source to a local copy, or let stand-in rows be drawn: `standInRows`, `--stand-in-rows`.",
 	},
@@ -196,6 +196,16 @@ export const errorCodes = {
 	PROTOCOL_ERROR: {
 		cause: "SDK or worker got a message that the schemas do not know.",
 		remedy: "Report it; `resume(folder)` goes on from the last checkpoint.",
+	},
+	RUN_DETACHED: {
+		cause:
+			"`detach()` was called: the run goes on without this process, which is not told how it ends.",
+		remedy: "None needed. `attach(folder)` comes back to it, from any process.",
+	},
+	NOTHING_TO_ATTACH: {
+		cause:
+			"No detached worker trains in the folder, and none has ended there since somebody last looked: the run was never detached, or its worker was killed.",
+		remedy: "`resume(folder)` goes on from the last checkpoint.",
 	},
 	CANCELED: {
 		cause:

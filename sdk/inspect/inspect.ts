@@ -72,7 +72,7 @@ async function ask(
 		],
 		{
 			env: { PYTHON_BIN: python, REQ_TIMEOUT: "0" },
-			stdio: ["ignore", "pipe", "pipe", "pipe"],
+			stdio: ["pipe", "pipe", "pipe", "pipe"],
 			reject: false,
 		},
 	);

@@ -14,7 +14,17 @@ import { setTimeout as delay } from "node:timers/promises";
 export interface Lock {
 	/** Names a process that works for this one: the lock holds until both are gone. */
 	share(worker: number, graceMs: number): void;
+	/** The worker, which goes on without this process, may be taken over as soon as this process is gone. */
+	detach(): void;
+	/** Leaves the lock to the detached worker. */
+	leave(): void;
 	release(): void;
+}
+
+/** A process, told from another of the same number by when it began; that is missing where the system does not tell. */
+export interface ProcessId {
+	readonly pid: number;
+	readonly since?: string;
 }
 
 interface Holder {
@@ -25,6 +35,8 @@ interface Holder {
 	readonly since?: string;
 	/** What the worker may take to end after its holder. */
 	readonly graceMs?: number;
+	/** Does the worker go on without its holder? */
+	readonly detached?: boolean;
 }
 
 /** An orphan is waited for this much longer than it may take. */
@@ -37,11 +49,7 @@ export function tryLock(file: string): Lock | number {
 	for (;;) {
 		try {
 			writeFileSync(file, JSON.stringify(mine), { flag: "wx" });
-			return {
-				share: (worker, graceMs) =>
-					replace(file, { ...mine, worker, ...startOf(worker), graceMs }),
-				release: () => rmSync(file, { force: true }),
-			};
+			return lockOf(file, mine);
 		} catch (error) {
 			if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
 		}
@@ -51,6 +59,58 @@ export function tryLock(file: string): Lock | number {
 		if (rival !== undefined) return rival;
 	}
 }
+
+function lockOf(file: string, first: Holder): Lock {
+	let holder = first;
+	const become = (next: Holder) => {
+		replace(file, next);
+		holder = next;
+	};
+	return {
+		share: (worker, graceMs) =>
+			become({ ...holder, worker, ...startOf(worker), graceMs }),
+		detach: () => become({ ...holder, detached: true }),
+		leave: () => {
+			const { pid, worker = pid } = holder;
+			become({ ...holder, pid: worker });
+		},
+		release: () => rmSync(file, { force: true }),
+	};
+}
+
+/**
+ * The lock of a detached worker whose holder is gone, and the worker; the process id of a living holder; undefined where
+ * no detached worker lives.
+ */
+export function tryTakeOver(
+	file: string,
+): { readonly lock: Lock; readonly worker: ProcessId } | number | undefined {
+	// Of two that come at once, one takes over and the other finds its lock.
+	const turn = tryLock(`${file}.turn`);
+	if (typeof turn === "number") return turn;
+	try {
+		const holder = readHolder(file);
+		const living = livingHolder(file);
+		if (holder === undefined || living === undefined) return undefined;
+		if (living !== holder.worker || holder.detached !== true) return living;
+		const worker = idOf(living, holder);
+		if (!isSame(worker)) return undefined;
+		const mine = { ...holder, pid: process.pid };
+		replace(file, mine);
+		return { lock: lockOf(file, mine), worker };
+	} finally {
+		turn.release();
+	}
+}
+
+const idOf = (pid: number, { since }: Holder): ProcessId => ({
+	pid,
+	...(since === undefined ? {} : { since }),
+});
+
+/** Does the process live, and is it no other of the same number? */
+export const isSame = ({ pid, since }: ProcessId): boolean =>
+	isAlive(pid) && (since === undefined || since === startOf(pid).since);
 
 /** Waits for the lock; `onWait` is told once whom it waits for. */
 export async function waitForLock(
@@ -77,8 +137,9 @@ export async function clearOrphan(
 	const started = performance.now();
 	for (;;) {
 		const pid = livingHolder(file);
-		const { worker, since, graceMs } = readHolder(file) ?? {};
+		const { worker, since, graceMs, detached } = readHolder(file) ?? {};
 		if (pid === undefined || pid !== worker || graceMs === undefined) return;
+		if (detached) return;
 		if (performance.now() - started > graceMs + marginMs) {
 			if (since === undefined || since !== startOf(worker).since) return;
 			kill(worker);
@@ -143,6 +204,15 @@ function readHolder(file: string): Holder | undefined {
 	}
 }
 
+/** Has it ended without anybody to ask how? Where nobody reaps orphans, they stay so. */
+function isZombie(pid: number): boolean {
+	try {
+		return /^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+	} catch {
+		return false;
+	}
+}
+
 /** Process ids start anew with every boot, and mean nothing on another machine. */
 function bootId(): string {
 	try {
@@ -155,7 +225,7 @@ function bootId(): string {
 function isAlive(pid: number): boolean {
 	try {
 		process.kill(pid, 0);
-		return true;
+		return !isZombie(pid);
 	} catch (error) {
 		return (error as NodeJS.ErrnoException).code === "EPERM";
 	}

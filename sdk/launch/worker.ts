@@ -21,6 +21,10 @@ export interface WorkerProcess {
 	abandon(): void;
 	/** Has it print the stack of every thread, also while it cannot run Python. Where there are no signals, nothing. */
 	printStacks(): void;
+	/** Has it outlive this process, which it says in its beats once it does. */
+	detach(): void;
+	/** Lets this process end before it does. */
+	release(): void;
 	/** Does somebody hold it, as with SIGSTOP? False where that cannot be told. */
 	isStopped(): boolean;
 }
@@ -69,6 +73,8 @@ export async function startWorker({
 			stdin: "pipe",
 			stdout: "pipe",
 			stderr: "pipe",
+			// The end of its standard input tells it to save; a signal might come to one that was let go.
+			cleanup: false,
 			env: workerVariables(process.env, trackers),
 			extendEnv: false,
 		},
@@ -97,21 +103,19 @@ export async function startWorker({
 	return {
 		pid,
 		exited,
-		async end(graceMs) {
-			const patience = new AbortController();
-			void exited.then(() => patience.abort());
-			const wait = (ms: number) =>
-				delay(ms, undefined, { signal: patience.signal, ref: false }).catch(
-					() => {},
-				);
-			await wait(graceMs);
-			if (!patience.signal.aborted) child.kill("SIGTERM");
-			await wait(Math.min(graceMs, 5_000));
-			if (!patience.signal.aborted) child.kill("SIGKILL");
-			return exited;
-		},
+		end: (graceMs) =>
+			endWithin(graceMs, exited, (signal) => child.kill(signal)),
 		abandon() {
 			child.stdin.end();
+		},
+		detach() {
+			child.stdin.write("detach\n");
+		},
+		release() {
+			child.stdin.destroy();
+			child.stdout.destroy();
+			child.stderr.destroy();
+			child.unref();
 		},
 		printStacks() {
 			if (process.platform !== "win32") child.kill("SIGUSR2");
@@ -120,12 +124,32 @@ export async function startWorker({
 	};
 }
 
-function isStopped(pid: number): boolean {
+/** Is it held, as by SIGSTOP? */
+export function isStopped(pid: number): boolean {
 	try {
 		return /^State:\s+[Tt]/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
 	} catch {
 		return false;
 	}
+}
+
+/** Waits for an exit, and helps it along: with SIGTERM after `graceMs`, with SIGKILL after as long again, 5 s at most. */
+export async function endWithin(
+	graceMs: number,
+	exited: Promise<WorkerExit>,
+	kill: (signal: NodeJS.Signals) => void,
+): Promise<WorkerExit> {
+	const patience = new AbortController();
+	void exited.then(() => patience.abort());
+	const wait = (ms: number) =>
+		delay(ms, undefined, { signal: patience.signal, ref: false }).catch(
+			() => {},
+		);
+	await wait(graceMs);
+	if (!patience.signal.aborted) kill("SIGTERM");
+	await wait(Math.min(graceMs, 5_000));
+	if (!patience.signal.aborted) kill("SIGKILL");
+	return exited;
 }
 
 /** What a training process may need to know of its surroundings; secrets of other programs stay out of it. */

@@ -30,6 +30,8 @@ export interface Beat {
 	readonly stage: string;
 	/** Milliseconds since the training loop last moved. */
 	readonly idleMs: number;
+	/** Does the worker outlive this SDK? */
+	readonly detached: boolean;
 }
 
 export type WorkerFrame =
@@ -120,6 +122,7 @@ export function decodeFrame(parts: readonly Uint8Array[]): WorkerFrame {
 					received: integerAt(body, "received"),
 					stage: stringAt(body, "stage"),
 					idleMs: integerAt(body, "idleMs"),
+					detached: booleanAt(body, "detached"),
 				},
 			};
 		case "events":
@@ -170,6 +173,12 @@ function isDeeper(value: unknown, depth: number): boolean {
 		if (isDeeper((value as Record<string, unknown>)[key], depth - 1))
 			return true;
 	return false;
+}
+
+function booleanAt(body: unknown, key: string): boolean {
+	const value = (body as Record<string, unknown> | null)?.[key];
+	if (typeof value === "boolean") return value;
+	throw new FrameError(`"${key}" is no boolean: ${JSON.stringify(value)}.`);
 }
 
 function integerAt(body: unknown, key: string): number {

@@ -58,16 +58,17 @@ export class Link {
 	#confirmed = 0;
 	#peer: Buffer | undefined;
 	#greeted = false;
-	#received = 0;
+	#received: number;
 	/** Number of the event after which the worker was asked to send again. */
 	#askedAfter = -1;
 	#sending: Promise<void> = Promise.resolve();
 	#reading: Promise<void>;
 
-	/** Binds a loopback port that the kernel chooses. */
+	/** Binds a loopback port that the kernel chooses. `received`: as many events of the worker are stored already. */
 	static async open(
 		identity: LinkIdentity,
 		handlers: LinkHandlers,
+		received = 0,
 	): Promise<Link> {
 		const zmq = await import("zeromq");
 		const keys = await makeKeys();
@@ -90,7 +91,7 @@ export class Link {
 			sendHighWaterMark: 0,
 		});
 		await router.bind("tcp://127.0.0.1:*");
-		return new Link(identity, handlers, gate, router, keys);
+		return new Link(identity, handlers, gate, router, keys, received);
 	}
 
 	private constructor(
@@ -99,7 +100,9 @@ export class Link {
 		gate: Router,
 		router: Router,
 		keys: RunKeys,
+		received: number,
 	) {
+		this.#received = received;
 		this.#identity = identity;
 		this.#handlers = handlers;
 		this.#gate = gate;
@@ -159,6 +162,7 @@ export class Link {
 			throw objection;
 		}
 		this.#post({ kind: "welcome", body: { protocol: PROTOCOL } });
+		this.#acknowledge(false);
 		if (this.#greeted) return;
 		this.#greeted = true;
 		this.#handlers.onHello(hello);

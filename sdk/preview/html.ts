@@ -45,14 +45,14 @@ const kinds: readonly PreviewSpan["kind"][] = [
 const legend = `<p class="legend">${kinds
 	.map((kind) => `<span class="span ${kind}">${kind}</span>`)
 	.join(
-		"",
-	)}<span><span class="trained">underlined</span> is trained</span></p>`;
+		" ",
+	)} <span><span class="trained">underlined</span> is trained</span></p>`;
 
 function renderRow(row: PreviewRow): string {
 	const { split, place, spans, pictures, references } = row;
 	const rest = pictures.values();
 	return `<article class="row">
-<p class="head"><b>${shown(split)}</b><span class="place">${shown(place)}</span><span class="count">${html(describeTokens(row))}</span></p>
+<p class="head"><b>${shown(split)}</b> <span class="place">${shown(place)}</span> <span class="count">${html(describeTokens(row))}</span></p>
 <div class="bar">${spans.map(share).join("")}</div>
 <div class="text">${spans
 		.map((span) =>

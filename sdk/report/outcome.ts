@@ -16,7 +16,8 @@ export function summaryLine(record: RunRecord): string {
 	].join(" · ");
 }
 
-function describeMethod({ spec, events }: RunRecord): string {
+/** How it was trained, and how much of the model. */
+export function describeMethod({ spec, events }: RunRecord): string {
 	const { method } = spec;
 	const name = method.kind === "full" ? "full fine-tuning" : loraOf(method);
 	const model = events.findLast((event) => event.type === "model");

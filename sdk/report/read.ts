@@ -6,6 +6,7 @@ import type { RunEvent, ScoreEvent } from "../run/event.generated.js";
 import { readJsonLines, readPredictions, runFiles } from "../run/folder.js";
 import { currentEvents } from "../run/history.js";
 import type { FinetuneResult } from "../run/result.js";
+import type { ScoredPrediction } from "../run/scorer.js";
 import type { ResolvedSpec } from "../spec/spec.generated.js";
 
 /** A run as its folder tells it. */
@@ -22,23 +23,32 @@ export interface RunRecord {
  * @throws {InputError} DATA_INVALID for a folder that holds no run, but an evaluation for example.
  */
 export function readRun(folder: string): RunRecord {
+	const record = readRecord(folder);
+	if (existsSync(join(folder, runFiles.evaluation)))
+		throw new InputError(
+			"DATA_INVALID",
+			`${folder} holds an evaluation, not a run: its scores are in ${runFiles.result}, its answers in ${runFiles.predictions}.`,
+		);
+	const result = endedWell(record.events) ? readResult(folder) : null;
+	return { ...record, result };
+}
+
+/**
+ * The same, but for the result, of an evaluation's folder as well.
+ *
+ * @throws {InputError} DATA_INVALID for a folder that holds neither.
+ */
+export function readRecord(folder: string): Omit<RunRecord, "result"> {
 	const spec = join(folder, runFiles.spec);
 	if (!existsSync(spec))
 		throw new InputError(
 			"DATA_INVALID",
 			`${folder} holds no run: it has no ${runFiles.spec}.`,
 		);
-	if (existsSync(join(folder, runFiles.evaluation)))
-		throw new InputError(
-			"DATA_INVALID",
-			`${folder} holds an evaluation, not a run: its scores are in ${runFiles.result}, its answers in ${runFiles.predictions}.`,
-		);
-	const events = readEvents(folder);
 	return {
 		folder,
 		spec: JSON.parse(readFileSync(spec, "utf8")),
-		events,
-		result: endedWell(events) ? readResult(folder) : null,
+		events: readEvents(folder),
 	};
 }
 
@@ -89,24 +99,11 @@ export function readComparisons(record: RunRecord): Comparisons {
 		: { split: "validation", rows: compare(record, "validation") };
 }
 
-function compare(
-	{ folder, events }: RunRecord,
-	split: Comparisons["split"],
-): Comparison[] {
-	const scores = events.filter(
-		(event): event is ScoreEvent =>
-			event.type === "score" && event.split === split && event.images === "own",
+function compare(record: RunRecord, split: Comparisons["split"]): Comparison[] {
+	const base = new Map(
+		readAnswers(record, split, "base").map((one) => [one.row, one]),
 	);
-	const best = scores.findLast(({ best }) => best !== null)?.best?.step;
-	const answersOf = (model: "base" | "tuned", step: number | undefined) => {
-		const mine = scores.filter((score) => score.model === model);
-		const score = mine.findLast((score) => score.step === step) ?? mine.at(-1);
-		return score === undefined
-			? []
-			: readPredictions(folder, score.evaluationId);
-	};
-	const base = new Map(answersOf("base", 0).map((one) => [one.row, one]));
-	return answersOf("tuned", best).map((tuned) => ({
+	return readAnswers(record, split, "tuned").map((tuned) => ({
 		row: tuned.row,
 		images: tuned.images,
 		prompt: tuned.prompt,
@@ -116,4 +113,21 @@ function compare(
 		scores: tuned.scores,
 		baseScores: base.get(tuned.row)?.scores ?? null,
 	}));
+}
+
+/** The answers of a model as it was at first, or at the best checkpoint, in the order of the rows; the last ones where there are none. */
+export function readAnswers(
+	{ folder, events }: Pick<RunRecord, "folder" | "events">,
+	split: Comparisons["split"],
+	model: ScoreEvent["model"],
+): readonly ScoredPrediction[] {
+	const scores = events.filter(
+		(event): event is ScoreEvent =>
+			event.type === "score" && event.split === split && event.images === "own",
+	);
+	const best = scores.findLast(({ best }) => best !== null)?.best?.step;
+	const step = model === "base" ? 0 : best;
+	const mine = scores.filter((score) => score.model === model);
+	const score = mine.findLast((score) => score.step === step) ?? mine.at(-1);
+	return score === undefined ? [] : readPredictions(folder, score.evaluationId);
 }

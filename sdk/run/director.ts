@@ -82,9 +82,21 @@ export class Director {
 		this.#unscored = events.filter(
 			(event): event is PredictionsEvent | EvaluationEvent =>
 				(event.type === "predictions" || event.type === "evaluation") &&
-				(event.model === "base" || isOfCheckpoint(event)) &&
 				!scored.has(event.evaluationId),
 		);
+	}
+
+	/**
+	 * Of an attempt that has gone on with nobody there: scores what it has evaluated, and tells its worker all decisions,
+	 * also those that it may have had.
+	 *
+	 * @throws {CallbackError} METRIC_FAILED when a metric of the user's own does.
+	 */
+	async catchUp(): Promise<void> {
+		const unscored = this.#unscored;
+		this.#unscored = [];
+		for (const step of this.#book.decided) this.#decide(step);
+		for (const event of unscored) await this.take(event);
 	}
 
 	/** Step of the best checkpoint; undefined while there is none. */
@@ -161,7 +173,11 @@ export class Director {
 		this.#book.returnTo(step);
 		// The checkpoint itself, where it has no score, is evaluated again.
 		for (const event of unscored)
-			if (event.model === "base" || event.step < step) await this.take(event);
+			if (
+				event.model === "base" ||
+				(isOfCheckpoint(event) && event.step < step)
+			)
+				await this.take(event);
 		if (this.#book.isDecided(step)) this.#decide(step);
 	}
 

@@ -41,6 +41,19 @@ export function fromEnd(end: EndError, runId?: string): CaptuneError {
 /** Exit code of a worker that could not write its own log, and so could not say why it ended. */
 const exitUnwritable = 74;
 
+/** A detached worker's process was gone when somebody came back. */
+export function vanished(
+	steps: number,
+	runId: string,
+	output: readonly string[],
+): WorkerError {
+	return new WorkerError(
+		"WORKER_CRASHED",
+		`The detached worker is gone after step ${steps}, without a word.${lastLine(output)} resume(folder) goes on from its last checkpoint.`,
+		{ runId, data: { steps, stderr: output.slice(-20) } },
+	);
+}
+
 /** The worker's process is gone and has not said why; `oomKills`: of the kernel, meanwhile. */
 export function crashed(
 	{ exitCode, signal }: WorkerExit,
@@ -53,7 +66,11 @@ export function crashed(
 	const told = toldInLastLine(exitCode, stderr);
 	if (told !== undefined) return fromEnd(told, runId);
 	const how =
-		signal === null ? `exited with code ${exitCode}` : `was ended by ${signal}`;
+		signal !== null
+			? `was ended by ${signal}`
+			: exitCode === null
+				? "is gone" // it was not this process's child
+				: `exited with code ${exitCode}`;
 	const isOomKill = signal === "SIGKILL" && oomKills > 0;
 	const why = isOomKill
 		? " The kernel ran out of memory and killed a process at that time, most likely this one: use less memory (training.batchSize, model.imageCrops, compute.loaderWorkers), or a machine with more."

@@ -18,7 +18,13 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { diskCode, InputError } from "../errors.js";
-import { clearOrphan, type Lock, tryLock } from "../launch/lock.js";
+import {
+	clearOrphan,
+	type Lock,
+	type ProcessId,
+	tryLock,
+	tryTakeOver,
+} from "../launch/lock.js";
 import type { RunEvent } from "./event.generated.js";
 import type { ScoredPrediction } from "./scorer.js";
 
@@ -35,13 +41,22 @@ export const runFiles = {
 	report: "report.html",
 	charts: "charts",
 	lock: "run.lock",
+	/** What a detached worker prints. */
+	output: "worker.log",
+	/** Where a detached worker is awaited; there only until it has come. */
+	invitation: "attach.json",
 } as const;
 
 /** What `discard` removes: a folder that was made and everything in it, what is in a folder that was there, or nothing. */
 type Origin = { readonly made: string } | "empty" | "reopened";
 
+/** Read of what a detached worker has printed. */
+const outputBytes = 64 * 1024;
+
 export class RunFolder {
 	readonly path: string;
+	/** The detached worker that is at work here, as it was found. */
+	readonly worker: ProcessId | undefined;
 	readonly #origin: Origin;
 	readonly #lock: Lock;
 	readonly #events: number;
@@ -89,7 +104,12 @@ export class RunFolder {
 		await clearOrphan(file, signal);
 		try {
 			const lock = tryLock(file);
-			if (typeof lock === "number") throw locked(path, lock, "Wait for it.");
+			if (typeof lock === "number")
+				throw locked(
+					path,
+					lock,
+					"Wait for it, or attach(folder) where it is a detached worker.",
+				);
 			cutTornLine(join(path, runFiles.events));
 			return new RunFolder(path, "reopened", lock);
 		} catch (error) {
@@ -97,8 +117,32 @@ export class RunFolder {
 		}
 	}
 
-	private constructor(path: string, origin: Origin, lock: Lock) {
+	/**
+	 * Takes over a folder from an SDK that is gone: with its detached worker, or with what that one has left.
+	 *
+	 * @throws {InputError} OUTPUT_UNWRITABLE, RUN_LOCKED.
+	 */
+	static async attach(path: string, signal: AbortSignal): Promise<RunFolder> {
+		try {
+			const found = tryTakeOver(join(path, runFiles.lock));
+			if (typeof found === "number")
+				throw locked(path, found, "Only one process can be attached.");
+			if (found === undefined) return await RunFolder.reopen(path, signal);
+			cutTornLine(join(path, runFiles.events));
+			return new RunFolder(path, "reopened", found.lock, found.worker);
+		} catch (error) {
+			throw unwritable(path, error, "Make it writable.");
+		}
+	}
+
+	private constructor(
+		path: string,
+		origin: Origin,
+		lock: Lock,
+		worker?: ProcessId,
+	) {
 		this.path = path;
+		this.worker = worker;
 		this.#origin = origin;
 		this.#lock = lock;
 		this.#events = openSync(join(path, runFiles.events), "a", 0o600);
@@ -133,15 +177,28 @@ export class RunFolder {
 		this.#lock.share(worker, graceMs);
 	}
 
-	/** Every event so far. */
-	readEvents(): RunEvent[] {
-		return readJsonLines(join(this.path, runFiles.events));
+	/** The worker goes on without this process: another one may take over as soon as this one is gone. */
+	detach(): void {
+		this.#lock.detach();
 	}
 
-	/** What the workers of all attempts wrote down; a torn last line is left out. */
-	readWorkerLog(): RunEvent[] {
-		const file = join(this.path, runFiles.worker);
-		return existsSync(file) ? readJsonLines(file) : [];
+	/** Closes, and leaves the folder to its detached worker. */
+	leave(): void {
+		closeSync(this.#events);
+		this.#lock.leave();
+	}
+
+	/** The last lines that a detached worker has printed. */
+	readOutput(): string[] {
+		const file = join(this.path, runFiles.output);
+		if (!existsSync(file)) return [];
+		const bytes = readFileSync(file).subarray(-outputBytes);
+		return bytes.toString("utf8").trimEnd().split("\n");
+	}
+
+	/** Removes a file that may be gone already. */
+	remove(name: string): void {
+		rmSync(join(this.path, name), { force: true });
 	}
 
 	/** Writes a JSON file whole or not at all. */
@@ -260,6 +317,16 @@ function freeBytes(path: string): number | null {
 	} catch {
 		return null;
 	}
+}
+
+/** Every event of a run so far; a torn last line is left out. */
+export const readEventLog = (folder: string): RunEvent[] =>
+	readJsonLines(join(folder, runFiles.events));
+
+/** What the workers of all attempts wrote down; a torn last line is left out. */
+export function readWorkerLog(folder: string): RunEvent[] {
+	const file = join(folder, runFiles.worker);
+	return existsSync(file) ? readJsonLines(file) : [];
 }
 
 function cutTornLine(file: string): void {

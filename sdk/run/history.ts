@@ -1,6 +1,6 @@
 // What earlier attempts at a run left behind, and how much of it still counts.
 import type { RunEvent } from "./event.generated.js";
-import type { RunFolder } from "./folder.js";
+import { readEventLog, readWorkerLog } from "./folder.js";
 import { isEvent } from "./journal.js";
 
 /** The earlier attempts at a run, as its folder tells them. */
@@ -11,15 +11,17 @@ export interface History {
 	readonly events: readonly RunEvent[];
 	/** Events that the last attempt's worker wrote down and no SDK has taken. */
 	readonly unread: readonly RunEvent[];
+	/** How many of its events an SDK has taken. */
+	readonly taken: number;
 }
 
 /** An attempt that begins with nothing returns to before everything. */
 const nothing = -1;
 
-export function readHistory(folder: RunFolder): History {
-	const events = folder.readEvents();
+export function readHistory(folder: string): History {
+	const events = readEventLog(folder);
 	// What broke the protocol in its own attempt must not break every later one.
-	const written = folder.readWorkerLog().filter(isEvent);
+	const written = readWorkerLog(folder).filter(isEvent);
 	const attempt = [...events, ...written].reduce(
 		(last, event) => Math.max(last, event.attempt),
 		0,
@@ -30,7 +32,8 @@ export function readHistory(folder: RunFolder): History {
 	const unread = written.filter(
 		(event) => ofAttempt(event) && !taken.has(key(event)),
 	);
-	return { attempt, events, unread };
+	const own = written.filter(ofAttempt);
+	return { attempt, events, unread, taken: own.length - unread.length };
 }
 
 /** The step that a resumed run returns to with this event, -1 for the very beginning; undefined for other events. */

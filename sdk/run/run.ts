@@ -1,6 +1,6 @@
 // The handle that `finetune` returns: a promise of the result, a stream of events, and the means to interfere.
 import { inspect } from "node:util";
-import { CanceledError, CaptuneError } from "../errors.js";
+import { CanceledError, CaptuneError, DetachedError } from "../errors.js";
 import { type Chart, chartsOf } from "../report/charts.js";
 import { readEvents } from "../report/read.js";
 import type { ResolvedSpec } from "../spec/spec.generated.js";
@@ -12,6 +12,7 @@ import {
 } from "./conclusion.js";
 import type { EvaluateTask } from "./control.generated.js";
 import type { RunEvent, TensorsEvent } from "./event.generated.js";
+import { readEventLog } from "./folder.js";
 import type { FinetuneResult } from "./result.js";
 import { Session, type SessionOptions } from "./session.js";
 import { type EventOf, EventStream, type EventType } from "./stream.js";
@@ -22,7 +23,8 @@ export type RunState =
 	| "completed"
 	| "stopped"
 	| "failed"
-	| "canceled";
+	| "canceled"
+	| "detached";
 
 /**
  * Work under way. Awaiting it gives the result; so does every reader's loop end with it, and both raise the same
@@ -58,6 +60,12 @@ export interface FinetuneRun extends RunHandle<FinetuneResult> {
 	/** Finishes the step, saves, evaluates, and resolves with what was reached; before the first step it cancels. */
 	stop(): Promise<FinetuneResult>;
 	/**
+	 * Lets the run go on without this process, as soon as its worker has connected. Awaiting the handle then rejects with a
+	 * `DetachedError`, and loops over its events end. Nothing is lost: `attach(folder)`, from any process, gives the same
+	 * run with every event. A run that ends first is not detached.
+	 */
+	detach(): Promise<Detached>;
+	/**
 	 * Minimum, maximum, mean, standard deviation and share of non-finite values of the trainable parameters whose name
 	 * contains the pattern, at the next boundary between two steps.
 	 */
@@ -69,15 +77,27 @@ export interface FinetuneRun extends RunHandle<FinetuneResult> {
 	charts(): readonly Chart[];
 }
 
+/** Where a run is to be found again. */
+export interface Detached {
+	readonly runId: string;
+	/** What `attach` is given. */
+	readonly folder: string;
+}
+
 /** An evaluation under way. */
 export type EvaluationRun = RunHandle<EvaluationResult>;
 
+interface ReplayOptions {
+	/** Readers get the events that are in the folder first, from the one of this number. */
+	readonly replayFrom?: number;
+}
+
 /** Starts a training session and puts the handle around it. */
 export function startRun(
-	options: SessionOptions,
+	options: SessionOptions & ReplayOptions,
 	signal: AbortSignal | undefined,
 ): FinetuneRun {
-	const { handle, stop, tensorStatistics } = begin(
+	const { handle, stop, detach, tensorStatistics } = begin(
 		"FinetuneRun",
 		options,
 		(conclusion) => finetuneResult(options, conclusion),
@@ -85,6 +105,7 @@ export function startRun(
 	);
 	return Object.defineProperties(handle, {
 		stop: { value: stop },
+		detach: { value: detach },
 		tensorStatistics: { value: tensorStatistics },
 		charts: { value: () => chartsSoFar(options) },
 	}) as FinetuneRun;
@@ -107,7 +128,7 @@ export function startEvaluation(
 
 function begin<Result extends { readonly status: "completed" | "stopped" }>(
 	kind: string,
-	options: SessionOptions,
+	options: SessionOptions & ReplayOptions,
 	resultOf: (conclusion: Conclusion) => Result,
 	signal: AbortSignal | undefined,
 ) {
@@ -135,8 +156,13 @@ function begin<Result extends { readonly status: "completed" | "stopped" }>(
 			stream.close();
 			return outcome;
 		} catch (error) {
-			state = error instanceof CanceledError ? "canceled" : "failed";
-			stream.close({ error });
+			if (error instanceof DetachedError) {
+				state = "detached";
+				stream.close();
+			} else {
+				state = error instanceof CanceledError ? "canceled" : "failed";
+				stream.close({ error });
+			}
 			throw error;
 		}
 	}
@@ -153,6 +179,24 @@ function begin<Result extends { readonly status: "completed" | "stopped" }>(
 	async function cancel(reason?: unknown): Promise<void> {
 		if (state === "running" || state === "stopping") session.cancel(reason);
 		await settled;
+	}
+
+	async function detach(): Promise<Detached> {
+		const { runId, folder } = options;
+		await Promise.race([session.detach(), settled]);
+		await result.catch((error) => {
+			if (!(error instanceof DetachedError)) throw error;
+		});
+		return { runId, folder };
+	}
+
+	/** Every event from now on, after those before that were asked for. */
+	function read(types?: readonly EventType[]) {
+		const { folder, replayFrom } = options;
+		const live = stream.read(types);
+		return replayFrom === undefined
+			? live
+			: afterThose(live, folder, replayFrom, types && new Set(types));
 	}
 
 	async function tensorStatistics(
@@ -183,16 +227,33 @@ function begin<Result extends { readonly status: "completed" | "stopped" }>(
 		on: { value: stream.on.bind(stream) },
 		events: {
 			value: (...types: EventType[]) =>
-				stream.read(types.length > 0 ? types : undefined),
+				read(types.length > 0 ? types : undefined),
 		},
 		cancel: { value: cancel },
-		[Symbol.asyncIterator]: { value: () => stream.read() },
+		[Symbol.asyncIterator]: { value: () => read() },
 		[Symbol.asyncDispose]: { value: () => cancel("disposed") },
 		[inspect.custom]: {
 			value: () => `${kind} ${options.runId} (${state}) in ${options.folder}`,
 		},
 	}) as RunHandle<Result>;
-	return { handle, stop, tensorStatistics };
+	return { handle, stop, detach, tensorStatistics };
+}
+
+/** The events that are in the folder, then those that come; `live` has been listening since before. */
+async function* afterThose(
+	live: AsyncIterableIterator<RunEvent>,
+	folder: string,
+	from: number,
+	types: ReadonlySet<EventType> | undefined,
+): AsyncGenerator<RunEvent> {
+	let last = from - 1;
+	for (const event of readEventLog(folder)) {
+		if (event.seq <= last) continue;
+		last = event.seq;
+		if (types === undefined || types.has(event.type)) yield event;
+	}
+	for await (const event of live)
+		if (event.type === "gap" || event.seq > last) yield event;
 }
 
 /** A listener's mistake must not cost a training run, nor go unseen. */

@@ -2,12 +2,14 @@
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { materialize, type RowsInput } from "../data/materialize.js";
-import { CanceledError } from "../errors.js";
+import { CanceledError, DetachedError } from "../errors.js";
 import { deliver, isDelivered } from "../export/deliver.js";
+import { adoptWorker } from "../launch/adopted.js";
 import {
 	ensureEnvironment,
 	type InstallProgress,
 } from "../launch/environment.js";
+import type { ProcessId } from "../launch/lock.js";
 import { countOomKills } from "../launch/oom.js";
 import { cacheFolder } from "../launch/paths.js";
 import {
@@ -37,13 +39,21 @@ import {
 	neverStarted,
 	stalled,
 	toEnd,
+	vanished,
 } from "./failure.js";
-import { RunFolder, readPredictions, runFiles } from "./folder.js";
-import { currentEvents, readHistory } from "./history.js";
+import {
+	RunFolder,
+	readPredictions,
+	readWorkerLog,
+	runFiles,
+} from "./folder.js";
+import { currentEvents, type History, readHistory } from "./history.js";
 import { demandOrder, isEvent, RunJournal } from "./journal.js";
+import { evaluateKept } from "./kept-weights.js";
 import { LastLines } from "./last-lines.js";
 import { Liveness, type Stall, type StallTimeouts } from "./liveness.js";
 import { LogGate } from "./log-gate.js";
+import { Milestone } from "./milestone.js";
 import { checkpointFolder, promote } from "./promotion.js";
 import type { EventStream } from "./stream.js";
 
@@ -56,6 +66,10 @@ export interface SessionOptions {
 	readonly folder: string;
 	/** Goes on with the run that is in the folder. */
 	readonly resumes?: boolean;
+	/** Comes back to the detached run that is in the folder. */
+	readonly attaches?: boolean;
+	/** The worker outlives this process. */
+	readonly detached?: boolean;
 	/** Scores weights as they are; training when left out. */
 	readonly task?: EvaluateTask;
 	readonly python: string | undefined;
@@ -90,7 +104,6 @@ export class Session<Result> {
 	#link: Link | undefined;
 	#worker: WorkerProcess | undefined;
 	#directing: Promise<void> = Promise.resolve();
-	#isGreeted = false;
 	#steps = 0;
 	#end: EndEvent | undefined;
 	/** The worker's end, kept back until all is decided and handed over: nothing follows an end. */
@@ -99,6 +112,11 @@ export class Session<Result> {
 	#failure: unknown;
 	/** What the worker says is not taken any more; it stands in its own log. */
 	#isDeaf = false;
+	readonly #greeted = new Milestone();
+	/** The worker needs this process no more. */
+	readonly #onItsOwn = new Milestone();
+	/** This process takes no more part. */
+	readonly #left = new Milestone();
 
 	constructor(
 		options: SessionOptions,
@@ -128,6 +146,10 @@ export class Session<Result> {
 			folder.close();
 			return result;
 		} catch (error) {
+			if (this.#left.isReached) {
+				folder.leave();
+				throw error;
+			}
 			if (this.#end === undefined || this.#lastWords !== undefined)
 				this.#sayEnd(error);
 			if (this.#steps === 0) folder.discard();
@@ -160,21 +182,36 @@ export class Session<Result> {
 		this.#cancel.abort(reason ?? "canceled");
 	}
 
+	/** Lets the worker go on without this process, as soon as it has connected; the session ends with a `DetachedError`. */
+	async detach(): Promise<void> {
+		await this.#greeted.reached;
+		this.#worker?.detach();
+		await this.#onItsOwn.reached;
+		this.#leave();
+	}
+
+	#leave(): void {
+		this.#isDeaf = true;
+		this.#left.reach();
+	}
+
 	async #openFolder(): Promise<RunFolder> {
-		const { runId, folder, resumes = false } = this.#options;
-		if (!resumes) return RunFolder.create(folder);
+		const { runId, folder, resumes = false, attaches = false } = this.#options;
 		const { signal } = this.#cancel;
 		try {
-			return await RunFolder.reopen(folder, signal);
+			if (attaches) return await RunFolder.attach(folder, signal);
+			if (resumes) return await RunFolder.reopen(folder, signal);
+			return RunFolder.create(folder);
 		} catch (error) {
 			throw signal.aborted ? new CanceledError(signal.reason, runId) : error;
 		}
 	}
 
 	async #train(folder: RunFolder): Promise<EndEvent> {
-		const { runId, spec, task, metrics, python, wheels } = this.#options;
-		const { attempt, events, unread } = readHistory(folder);
-		this.#attempt = attempt + 1;
+		const { runId, spec, task, metrics, attaches } = this.#options;
+		const history = readHistory(folder.path);
+		const { attempt, events, unread } = history;
+		this.#attempt = attaches ? attempt : attempt + 1;
 		const journal = new RunJournal(
 			runId,
 			this.#attempt,
@@ -191,10 +228,42 @@ export class Session<Result> {
 			recall: (evaluationId) => readPredictions(folder.path, evaluationId),
 		});
 		this.#director = director;
+		if (attaches) return this.#comeBack(folder, director, history);
 		director.restore(currentEvents([...events, ...journal.relay(unread)]));
 		folder.writeJson(runFiles.spec, spec);
 		if (task !== undefined) folder.writeJson(runFiles.evaluation, task);
 		await this.#writeRows(folder);
+		const python = await this.#findPython();
+		return this.#follow(folder, 0, () => this.#startWorker(folder, python));
+	}
+
+	/** Goes on where the SDK before this one left off: with a worker that lives, or with what one has left. */
+	async #comeBack(
+		folder: RunFolder,
+		director: Director,
+		{ events, unread, taken }: History,
+	): Promise<EndEvent> {
+		const { runId } = this.#options;
+		director.restore(currentEvents(events));
+		this.#steps = currentEvents(events).reduce(
+			(last, event) => (event.type === "step" ? event.step : last),
+			0,
+		);
+		this.#direct(() => director.catchUp());
+		const { worker } = folder;
+		if (worker !== undefined)
+			return this.#follow(folder, taken, () => this.#invite(folder, worker));
+		this.#takeEvents(unread, folder);
+		await this.#directing;
+		if (this.#end === undefined)
+			throw vanished(this.#steps, runId, folder.readOutput());
+		return this.#verdict({ exitCode: null, signal: null }, 0, 0);
+	}
+
+	/** Made once, however often it is asked for. */
+	async #findPython(): Promise<string> {
+		if (this.#python !== "") return this.#python;
+		const { spec, python, wheels } = this.#options;
 		const environment = await this.#unlessCanceled(
 			ensureEnvironment({
 				...(python === undefined ? {} : { python }),
@@ -203,7 +272,7 @@ export class Session<Result> {
 				signal: this.#cancel.signal,
 				onProgress: (progress) => this.#sayInstall(progress),
 				onNotice: (message) =>
-					journal.say({
+					this.#journal?.say({
 						type: "warning",
 						code: "PROJECT_PYTHON_UNUSED",
 						message,
@@ -212,12 +281,7 @@ export class Session<Result> {
 			}),
 		);
 		this.#python = environment.python;
-		this.#link = await this.#openLink(folder);
-		try {
-			return await this.#follow(folder);
-		} finally {
-			await this.#link.close();
-		}
+		return this.#python;
 	}
 
 	async #writeRows(folder: RunFolder): Promise<void> {
@@ -233,19 +297,24 @@ export class Session<Result> {
 		}
 	}
 
-	async #openLink(folder: RunFolder): Promise<Link> {
+	async #openLink(folder: RunFolder, taken: number): Promise<Link> {
 		const { runId } = this.#options;
 		return Link.open(
 			{ runId, attempt: this.#attempt },
 			{
 				onHello: () => {
-					this.#isGreeted = true;
+					this.#greeted.reach();
 					this.#liveness.start();
 				},
 				onEvents: (events) => {
 					if (!this.#isDeaf) this.#takeEvents(events, folder);
 				},
-				onBeat: (beat) => this.#liveness.take(beat),
+				onBeat: (beat) => {
+					this.#liveness.take(beat);
+					if (!beat.detached || this.#onItsOwn.isReached) return;
+					folder.detach();
+					this.#onItsOwn.reach();
+				},
 				onFault: (error) => this.#fail(fromLink(error, runId)),
 				onStranger: () =>
 					this.#journal?.say({
@@ -256,17 +325,17 @@ export class Session<Result> {
 						data: null,
 					}),
 			},
+			taken,
 		);
 	}
 
-	/** From the worker's start to its exit, where everything is known. */
-	async #follow(folder: RunFolder): Promise<EndEvent> {
-		const { runId, spec, startTimeoutMs, graceMs, program } = this.#options;
-		const { secretKey, publicKey } = (this.#link as Link).address;
-		this.#redact = redactor([secretKey, publicKey]);
-		const oomKills = countOomKills();
+	async #startWorker(
+		folder: RunFolder,
+		python: string,
+	): Promise<WorkerProcess> {
+		const { runId, spec, graceMs, program, detached } = this.#options;
 		const worker = await startWorker({
-			python: this.#python,
+			python,
 			...(program === undefined ? {} : { program }),
 			bootstrap: {
 				...this.#link?.address,
@@ -275,17 +344,57 @@ export class Session<Result> {
 				runFolder: folder.path,
 				cacheFolder: cacheFolder(),
 				graceMs,
-				lease: true,
+				lease: !detached,
 			},
 			trackers: spec.tracking.map(({ kind }) => kind),
 			onLine: (stream, text) => this.#sayLine(stream, text),
 		});
-		this.#worker = worker;
 		folder.shareWith(worker.pid, graceMs);
+		if (detached) folder.detach();
 		this.tell({ type: "start", spec, task: this.#task });
+		return worker;
+	}
+
+	/** Tells a detached worker where it is awaited. */
+	#invite(folder: RunFolder, id: ProcessId): WorkerProcess {
+		const invitation = { ...this.#link?.address, attempt: this.#attempt };
+		folder.writeJson(runFiles.invitation, invitation);
+		void this.#greeted.reached.then(() => folder.remove(runFiles.invitation));
+		return adoptWorker(id);
+	}
+
+	/** From when the worker is there to its exit, where everything is known, or to when this process leaves it. */
+	async #follow(
+		folder: RunFolder,
+		taken: number,
+		begin: () => WorkerProcess | Promise<WorkerProcess>,
+	): Promise<EndEvent> {
+		const link = await this.#openLink(folder, taken);
+		this.#link = link;
+		this.#redact = redactor([link.address.secretKey, link.address.publicKey]);
+		try {
+			return await this.#untilExit(folder, await begin());
+		} finally {
+			await link.close();
+		}
+	}
+
+	async #untilExit(
+		folder: RunFolder,
+		worker: WorkerProcess,
+	): Promise<EndEvent> {
+		const { startTimeoutMs, graceMs } = this.#options;
+		this.#worker = worker;
+		const oomKills = countOomKills();
 		const startTimer = setTimeout(() => {
-			if (!this.#isGreeted)
-				this.#kill(neverStarted(startTimeoutMs, this.#stderr.last));
+			if (this.#greeted.isReached) return;
+			const error = neverStarted(startTimeoutMs, this.#stderr.last);
+			if (folder.worker === undefined) this.#kill(error);
+			else {
+				// It may be held for a while, and has work of its own.
+				this.#failure ??= error;
+				this.#leave();
+			}
 		}, startTimeoutMs);
 		const onCancel = () => {
 			this.tell({ type: "cancel" });
@@ -295,18 +404,31 @@ export class Session<Result> {
 		signal.addEventListener("abort", onCancel);
 		if (signal.aborted) onCancel();
 		try {
-			const exit = await worker.exited;
+			const exit = await Promise.race([worker.exited, this.#left.reached]);
 			await this.#link?.close();
+			if (exit === undefined) return await this.#goWithout(folder, worker);
 			// What it could not send any more, it has written down.
 			if (!this.#isDeaf) this.#takeEvents(this.#unreceived(folder), folder);
 			await this.#directing;
 			this.#log.close();
+			if (this.#onItsOwn.isReached)
+				for (const line of folder.readOutput())
+					this.#stderr.push(this.#redact(line));
 			return this.#verdict(exit, worker.pid, countOomKills() - oomKills);
 		} finally {
 			this.#liveness.stop();
+			folder.remove(runFiles.invitation);
 			clearTimeout(startTimer);
 			signal.removeEventListener("abort", onCancel);
 		}
+	}
+
+	/** Decides what is there to decide, and leaves. */
+	async #goWithout(folder: RunFolder, worker: WorkerProcess): Promise<never> {
+		await this.#directing;
+		this.#log.close();
+		worker.release();
+		throw this.#failure ?? new DetachedError(this.#options.runId, folder.path);
 	}
 
 	get #task(): Task {
@@ -316,8 +438,7 @@ export class Session<Result> {
 	}
 
 	#unreceived(folder: RunFolder): readonly RunEvent[] {
-		return folder
-			.readWorkerLog()
+		return readWorkerLog(folder.path)
 			.filter(({ attempt }) => attempt === this.#attempt)
 			.slice(this.#link?.received ?? 0);
 	}
@@ -361,12 +482,14 @@ export class Session<Result> {
 		if (this.#lastWords === undefined)
 			return { end: trained, delivered: nothing };
 		const { output } = this.#options.spec;
-		const end = this.#keepBest(folder, this.#lastWords);
+		const end = await this.#unlessCanceled(
+			this.#keepBest(folder, this.#lastWords),
+		);
 		const delivered =
 			end.status === "completed" && isDelivered(output)
 				? await this.#unlessCanceled(
 						deliver(folder.path, end.keptStep, output, {
-							python: this.#python,
+							python: await this.#findPython(),
 							signal: this.#cancel.signal,
 							say: (event) => this.#journal?.say(event),
 						}),
@@ -377,8 +500,8 @@ export class Session<Result> {
 		return { end, delivered };
 	}
 
-	/** The worker has kept what was best by the scores that it had. */
-	#keepBest(folder: RunFolder, end: EndEvent): EndEvent {
+	/** The worker has kept, and put to the test, what was best by the scores that it had. */
+	async #keepBest(folder: RunFolder, end: EndEvent): Promise<EndEvent> {
 		const best = this.#director?.bestStep;
 		if (best === undefined || best === end.keptStep || end.adapter === null)
 			return end;
@@ -398,11 +521,36 @@ export class Session<Result> {
 			);
 			return end;
 		}
-		warn(
-			"BEST_DECIDED_LATE",
-			`The weights of step ${best}, the best one, have taken its place; the test split was not evaluated with them.`,
-		);
+		const said = `The weights of step ${best}, the best one, have taken its place`;
+		try {
+			if (end.status === "completed")
+				await this.#evaluateKept(folder, best, end.adapter);
+			warn("BEST_DECIDED_LATE", `${said}.`);
+		} catch (error) {
+			if (this.#cancel.signal.aborted) throw error;
+			warn(
+				"BEST_DECIDED_LATE",
+				`${said}; the test split was not evaluated with them: ${(error as Error).message}`,
+			);
+		}
 		return { ...end, keptStep: best };
+	}
+
+	/** What the worker would have evaluated at its end, had it known which weights are kept. */
+	async #evaluateKept(
+		folder: RunFolder,
+		step: number,
+		weights: string,
+	): Promise<void> {
+		const python = await this.#findPython();
+		const options = { ...this.#options, python };
+		const said = await evaluateKept(options, folder.path, step, weights, {
+			signal: this.#cancel.signal,
+			conduct: (inner, stream) => new Session(inner, () => null, stream),
+		});
+		const mine = said.map((event) => ({ ...event, attempt: this.#attempt }));
+		for (const event of this.#journal?.relay(mine) ?? [])
+			await this.#director?.take(event);
 	}
 
 	/** A page that cannot be drawn is no reason to lose a run. */
@@ -433,12 +581,15 @@ export class Session<Result> {
 			this.#end = event;
 			void this.#worker?.end(this.#options.graceMs);
 		}
-		this.#directing = this.#directing
-			.then(() => this.#director?.take(event))
-			.catch((error) => {
-				this.#failure ??= error;
-				this.tell({ type: this.hasBegun ? "stop" : "cancel" });
-			});
+		this.#direct(() => this.#director?.take(event));
+	}
+
+	/** One after the other: a decision rests on those before it. */
+	#direct(work: () => Promise<void> | undefined): void {
+		this.#directing = this.#directing.then(work).catch((error) => {
+			this.#failure ??= error;
+			this.tell({ type: this.hasBegun ? "stop" : "cancel" });
+		});
 	}
 
 	/** Something broke on this side of the line, or on it: what was trained is still saved, by the worker alone. */

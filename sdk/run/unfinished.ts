@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { InputError, type Issue, SpecError } from "../errors.js";
+import { livingHolder } from "../launch/lock.js";
 import {
 	isTextMetric,
 	isTokenMetric,
@@ -12,6 +13,7 @@ import { deepFreeze } from "../spec/plain.js";
 import { resolvedSpecSchema } from "../spec/schema.js";
 import type { ResolvedSpec } from "../spec/spec.generated.js";
 import { runFiles } from "./folder.js";
+import { readHistory } from "./history.js";
 import { isEvent } from "./journal.js";
 import type { FinetuneResult } from "./result.js";
 import type { SessionOptions } from "./session.js";
@@ -35,6 +37,21 @@ export function readUnfinished(
 	const missing = missingMetrics(spec, metrics);
 	if (missing.length > 0) throw new SpecError(missing, "The options are");
 	return { runId, spec: deepFreeze(spec), folder, resumes: true };
+}
+
+/**
+ * Is there a worker to come back to, or what one has left?
+ *
+ * @throws {InputError} NOTHING_TO_ATTACH.
+ */
+export function demandAttachable(folder: string): void {
+	if (livingHolder(join(folder, runFiles.lock)) !== undefined) return;
+	if (readHistory(folder).unread.some(({ type }) => type === "end")) return;
+	throw new InputError(
+		"NOTHING_TO_ATTACH",
+		`No detached worker trains in ${folder}. resume("${folder}") goes on from the last checkpoint.`,
+		{ data: { folder } },
+	);
 }
 
 /**

@@ -35,7 +35,7 @@ export async function showProgress(
 }
 
 /** Where a stage stands. */
-interface Status {
+export interface Status {
 	readonly title: string;
 	readonly done: number;
 	readonly total: number;
@@ -51,7 +51,7 @@ interface View {
 }
 
 /** Turns events into words: a string is kept on the screen, a status is replaced by the next. */
-class Narrator {
+export class Narrator {
 	readonly #metric: string;
 	#totalSteps = 0;
 	#score = "";

@@ -20,6 +20,7 @@ import { striped } from "../support/pictures.js";
 import { pythonTest, testPython } from "../support/python.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
+const tsx = join(root, "node_modules/tsx/dist/cli.mjs");
 const page = readFileSync(join(root, "sdk/smoke/README.md"), "utf8");
 const python = testPython === undefined ? {} : { python: testPython };
 
@@ -27,13 +28,13 @@ const block = (language: string): string =>
 	new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, "s").exec(page)?.[1] ?? "";
 
 /** As a project that has captune installed would run it; its temporary files go into a folder of the project. */
-async function captune(project: string, args: readonly string[], env = {}) {
+async function captune(project: string, args: readonly string[]) {
 	const place = join(project, "tmp");
 	mkdirSync(place, { recursive: true });
 	const start = performance.now();
 	const result = await execa(
 		process.execPath,
-		["--import", "tsx", join(root, "sdk/cli/main.ts"), ...args],
+		[tsx, join(root, "sdk/cli/main.ts"), ...args],
 		{
 			cwd: project,
 			reject: false,
@@ -42,8 +43,6 @@ async function captune(project: string, args: readonly string[], env = {}) {
 				CAPTUNE_PYTHON: testPython,
 				NO_COLOR: "1",
 				TMPDIR: place,
-				NODE_PATH: join(root, "node_modules"),
-				...env,
 			},
 		},
 	);
@@ -54,7 +53,7 @@ async function captune(project: string, args: readonly string[], env = {}) {
 	return result;
 }
 
-/** A folder in which node finds tsx, and spec files find captune. */
+/** A folder whose spec files find captune. */
 function makeProject(files: Readonly<Record<string, string>>): string {
 	const project = temporaryFolder();
 	const modules = join(project, "node_modules");

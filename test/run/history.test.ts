@@ -12,7 +12,7 @@ import { InputError } from "../../sdk/errors.js";
 import { tryLock } from "../../sdk/launch/lock.js";
 import { CheckpointBook } from "../../sdk/run/checkpoints.js";
 import type { RunEvent } from "../../sdk/run/event.generated.js";
-import { RunFolder } from "../../sdk/run/folder.js";
+import { RunFolder, readEventLog } from "../../sdk/run/folder.js";
 import { currentEvents, readHistory } from "../../sdk/run/history.js";
 import { temporaryFolder } from "../support/folders.js";
 
@@ -158,14 +158,19 @@ test("what nobody read of the last attempt is found", () => {
 			join(folder.path, "worker.jsonl"),
 			`${lines.map((line) => JSON.stringify(line)).join("\n")}\n{"torn`,
 		);
-	assert.equal(readHistory(folder), { attempt: 0, events: [], unread: [] });
+	assert.equal(readHistory(folder.path), {
+		attempt: 0,
+		events: [],
+		unread: [],
+		taken: 0,
+	});
 	folder.append([one as RunEvent, two as RunEvent], false);
 	write(one, { ...one, time: 9 }, two, three, { ...three, type: "unknown" });
-	const { attempt, unread } = readHistory(folder);
+	const { attempt, unread } = readHistory(folder.path);
 	assert.is(attempt, 2);
 	assert.equal(unread, [three], "of the first attempt nothing is looked for");
 	write(one, two, three, { ...three, attempt: 3 });
-	assert.equal(readHistory(folder).unread, [{ ...three, attempt: 3 }]);
+	assert.equal(readHistory(folder.path).unread, [{ ...three, attempt: 3 }]);
 	folder.close();
 });
 
@@ -183,7 +188,7 @@ test("a reopened folder loses a torn line and nothing else, and is never discard
 	created.close();
 	appendFileSync(join(path, "events.jsonl"), '{"type":"step","é');
 	const reopened = await reopen(path);
-	assert.equal(reopened.readEvents(), [first]);
+	assert.equal(readEventLog(reopened.path), [first]);
 	reopened.append([second], false);
 	reopened.discard();
 	const text = readFileSync(join(path, "events.jsonl"), "utf8");

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { OwnMetric } from "../../sdk/metrics/index.js";
 import { type FinetuneOptions, processOptions } from "../../sdk/options.js";
 import { type FinetuneRun, startRun } from "../../sdk/run/run.js";
-import { readUnfinished } from "../../sdk/run/unfinished.js";
+import { demandAttachable, readUnfinished } from "../../sdk/run/unfinished.js";
 import { resolveSpec } from "../../sdk/spec/resolve.js";
 import type { EarlyStoppingSpec, Spec } from "../../sdk/spec/spec.generated.js";
 import { temporaryFolder } from "./folders.js";
@@ -41,6 +41,7 @@ export interface PuppetOptions {
 	readonly earlyStopping?: EarlyStoppingSpec;
 	readonly tracking?: Spec["tracking"];
 	readonly folder?: string;
+	readonly detached?: boolean;
 	readonly graceMs?: number;
 	readonly startTimeoutMs?: number;
 	readonly stallTimeoutMs?: FinetuneOptions["stallTimeoutMs"];
@@ -58,6 +59,7 @@ export function puppetRun(
 		earlyStopping,
 		tracking = [],
 		folder = join(temporaryFolder(), "run"),
+		detached = false,
 		graceMs = 3_000,
 		startTimeoutMs = 20_000,
 		stallTimeoutMs = {},
@@ -95,8 +97,38 @@ export function puppetRun(
 			runId: "puppet-run",
 			spec,
 			folder,
+			detached,
 			python: testPython,
 			program: { ...puppetProgram, module },
+		},
+		signal,
+	);
+}
+
+/** What `attach` does, with a puppet as the worker. */
+export function attachPuppet(
+	runFolder: string,
+	{
+		from = 1,
+		signal,
+		metrics = {},
+		graceMs = 3_000,
+		startTimeoutMs = 20_000,
+	}: Pick<
+		PuppetOptions,
+		"signal" | "metrics" | "graceMs" | "startTimeoutMs"
+	> & { readonly from?: number } = {},
+): FinetuneRun {
+	const unfinished = readUnfinished(runFolder, metrics);
+	demandAttachable(unfinished.folder);
+	return startRun(
+		{
+			...processOptions({ metrics, startTimeoutMs, graceMs }),
+			...unfinished,
+			attaches: true,
+			replayFrom: from,
+			python: testPython,
+			program: puppetProgram,
 		},
 		signal,
 	);

@@ -153,9 +153,10 @@ def _orientation(image: Image.Image) -> int:
         return 1
     try:
         # Not the method of PNG, which decodes the picture.
-        return int(Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1))
+        said = int(Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1))
     except Exception:  # noqa: BLE001 - a broken remark does not spoil a picture
         return 1
+    return said if said in TURNS else 1
 
 
 def _in_eight_bits(image: Image.Image) -> Image.Image:

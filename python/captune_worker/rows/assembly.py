@@ -243,7 +243,7 @@ class Assembler:
         if isinstance(value, str):
             try:
                 value = json.loads(value)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 reason = f'has a text in column "{name}" that is not JSON: {error}'
                 raise _no_messages(reason, value) from None
         if not isinstance(value, (list, tuple)) or not value:
@@ -300,6 +300,7 @@ class Assembler:
         message = Message(role, tuple(parts))
         if role == "assistant" and shows:
             raise _no_messages(f"has a picture in the assistant's message {at}", None)
+        _demand_whole(message.text, f"in message {at}")
         if not message.text.strip() and not shows:
             raise BadRow(RowCode.TEXT_EMPTY, f"has no text in message {at}")
         return message
@@ -342,7 +343,15 @@ def _text(value: Any, where: str) -> str:
         raise BadRow(RowCode.TEXT_TYPE, f"has no text {where}", _shown(value))
     if not value.strip():
         raise BadRow(RowCode.TEXT_EMPTY, f"has an empty text {where}", value)
+    _demand_whole(value, where)
     return value
+
+
+def _demand_whole(text: str, where: str) -> None:
+    """No tokenizer takes half a character, as ``"\\ud800"`` in JSON is."""
+    if any("\ud800" <= one <= "\udfff" for one in text):
+        reason = f"has half a character (a lone surrogate) {where}"
+        raise BadRow(RowCode.TEXT_TYPE, reason, _shown(text))
 
 
 def _no_messages(reason: str, value: Any, remedy: str = "") -> BadRow:

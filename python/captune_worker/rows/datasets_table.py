@@ -5,6 +5,7 @@ The library is imported here only, when a source needs it.
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,7 +118,8 @@ class DatasetsTable:
     def column(self, name: str) -> list[Any]:
         if name not in self._arrow.column_names:
             raise KeyError(name)
-        return self._arrow.select_columns([name])[:][name].to_pylist()
+        with self._reading():
+            return self._arrow.select_columns([name])[:][name].to_pylist()
 
     def columns(self) -> list[str]:
         return list(self._arrow.column_names)
@@ -128,13 +130,22 @@ class DatasetsTable:
         single = {name: rows.select_columns([name]) for name in known}
         for first in range(0, len(indices), BATCH):
             numbers = [int(one) for one in indices[first : first + BATCH]]
-            batch = rows[numbers]
-            values = {
-                name: _values(batch[name], single[name], numbers, name)
-                for name in known
-            }
+            with self._reading():
+                batch = rows[numbers]
+                values = {
+                    name: _values(batch[name], single[name], numbers, name)
+                    for name in known
+                }
             for at in range(len(numbers)):
                 yield {name: column[at] for name, column in values.items()}
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Contents are looked at late, and may be damaged where the file is not."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - the library raises whatever it met
+            raise unreadable(self._name, f"cannot be read: {_reason(error)}") from None
 
 
 def _values(column: Any, rows: Any, numbers: list[int], name: str) -> list[Any]:
@@ -203,4 +214,5 @@ def _library() -> Any:
 
 def _reason(error: Exception) -> str:
     cause = error.__cause__ or error
-    return f"{type(cause).__name__}: {str(cause).strip().splitlines()[0]}"
+    lines = str(cause).strip().splitlines() or [""]
+    return f"{type(cause).__name__}: {lines[0]}"

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 
-from ..errors import Refusal, issue
+from ..errors import Refusal, issue, plain
 from ..events import EndIssue
 from ..pictures import PictureProblem
 
@@ -124,7 +124,9 @@ class Problems:
         """Lists the rows left out, one JSON object a line, in the run folder."""
         if not self.found:
             return
-        with (folder / DROPPED).open("w", encoding="utf-8") as file:
+        # Half a character becomes the escape that JSON has for it.
+        half = "backslashreplace"
+        with (folder / DROPPED).open("w", encoding="utf-8", errors=half) as file:
             for problem in self.found:
                 bad = problem.row
                 line = {
@@ -132,6 +134,6 @@ class Problems:
                     "place": problem.place,
                     "code": bad.code,
                     "reason": bad.reason,
-                    "value": bad.value,
+                    "value": plain(bad.value),
                 }
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")

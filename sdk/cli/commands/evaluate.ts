@@ -36,8 +36,8 @@ export function evaluateCommand(): Command {
 		"score a model: the base model of a spec, or the weights of a run or an adapter",
 		[
 			"captune evaluate birds.ts",
-			"captune evaluate captune-runs/20261128-184200-heron",
-			"captune evaluate birds/adapter --set data.test.kind=jsonl --set data.test.path=test.jsonl",
+			"captune evaluate birds/run --set evaluation.maxNewTokens=24",
+			"captune evaluate birds/run/adapter --spec birds.ts --output birds/scores",
 		],
 	)
 		.argument("<subject>", "spec file, or folder of a run, adapter or model")

@@ -33,9 +33,9 @@ export function exportCommand(): Command {
 		"export",
 		"write what was trained as a folder for others, or push it to the hub",
 		[
-			"captune export captune-runs/20261128-184200-heron --merged --output heron",
-			"captune export trial/checkpoints/step-000010 --adapter",
-			"captune export trial --push you/heron",
+			"captune export birds/run --merged --output birds/merged",
+			"captune export birds/run/checkpoints/step-000010 --adapter",
+			"captune export birds/run --push you/birds",
 		],
 	)
 		.argument(

@@ -9,7 +9,7 @@ import {
 	environmentOptions,
 	makeCommand,
 } from "../command.js";
-import { followRun } from "../follow.js";
+import { followRun, letGo } from "../follow.js";
 import { override } from "../overrides.js";
 import { loadSpecFile } from "../spec-file.js";
 import type { View } from "../view.js";
@@ -17,6 +17,7 @@ import type { View } from "../view.js";
 interface Flags extends EnvironmentFlags {
 	readonly set?: readonly string[];
 	readonly output?: string;
+	readonly detach?: boolean;
 }
 
 export function finetuneCommand(): Command {
@@ -35,7 +36,11 @@ export function finetuneCommand(): Command {
 			"replace a field of the spec; may be given several times",
 			collect,
 		)
-		.option("--output <folder>", "run folder, in place of output.folder");
+		.option("--output <folder>", "run folder, in place of output.folder")
+		.option(
+			"--detach",
+			"after the first step, let it go on by itself; `captune attach` comes back to it",
+		);
 	for (const option of environmentOptions()) command.addOption(option);
 	return command.action(act(runFinetune));
 }
@@ -43,7 +48,7 @@ export function finetuneCommand(): Command {
 async function runFinetune(
 	view: View,
 	file: string,
-	{ set = [], output, ...flags }: Flags,
+	{ set = [], output, detach = false, ...flags }: Flags,
 ): Promise<number> {
 	const { spec, options } = await loadSpecFile(file);
 	const changed = override(spec, [
@@ -53,8 +58,9 @@ async function runFinetune(
 			: [`output.folder=${JSON.stringify(output)}`]),
 	]);
 	// Which of finetune's two forms a file asks for is known to finetune, not to the compiler.
-	const all = { ...options, ...environmentOf(flags) } as Parameters<
+	const all = { ...options, ...environmentOf(flags), detach } as Parameters<
 		typeof finetune
 	>[1];
-	return followRun(finetune(changed, all), view);
+	const run = finetune(changed, all);
+	return detach ? letGo(run, view) : followRun(run, view);
 }

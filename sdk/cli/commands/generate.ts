@@ -33,8 +33,8 @@ export function generateCommand(): Command {
 		"generate",
 		"ask a model about pictures; answers are printed as they are made",
 		[
-			'captune generate --adapter run/adapter --image heron.png --prompt "Name the bird."',
-			'captune generate --model microsoft/Phi-3.5-vision-instruct --image a.jpg b.jpg --prompt "What is it?"',
+			'captune generate --adapter run/adapter --image a.png --prompt "Which bird?"',
+			'captune generate --model ./merged --image a.jpg b.jpg --prompt "Which bird?"',
 		],
 	)
 		.option(

@@ -9,7 +9,7 @@ export function reportCommand(): Command {
 	return makeCommand(
 		"report",
 		"write report.html and the charts of a run again, also of one that failed",
-		["captune report captune-runs/20261128-184200-heron"],
+		["captune report birds/run"],
 	)
 		.argument("<run>", "run folder")
 		.action(act(runReport));

@@ -20,10 +20,7 @@ export function resumeCommand(): Command {
 	const command = makeCommand(
 		"resume",
 		"go on with a run that was stopped, was killed or failed",
-		[
-			"captune resume captune-runs/20261128-184200-heron",
-			"captune resume trial --spec birds.ts",
-		],
+		["captune resume birds/run", "captune resume birds/run --spec birds.ts"],
 	)
 		.argument("<folder>", "run folder")
 		.option("--spec <file>", "spec file with the run's own metrics");

@@ -43,7 +43,10 @@ def test_frames_for_the_sdk_are_the_bytes_that_it_reads() -> None:
                 pid=hello["hello"]["pid"],
             ),
         ),
-        wire.encode("beat", wire.Beat(sent=12, received=3, stage="train", idle_ms=250)),
+        wire.encode(
+            "beat",
+            wire.Beat(sent=12, received=3, stage="train", idle_ms=250, detached=False),
+        ),
         wire.encode_batch(batch["first"], [wire.encode_event(warning)]),
     ]
     assert beat["beat"]["idleMs"] == 250
