@@ -187,6 +187,8 @@ export class Session<Result> {
 		await this.#greeted.reached;
 		this.#worker?.detach();
 		await this.#onItsOwn.reached;
+		// A start or a stop that is still on its way would be lost.
+		await this.#link?.heard();
 		this.#leave();
 	}
 
