@@ -19,6 +19,7 @@ const whole = [
 const faults = [
 	...["test/link/link.test.ts", "test/run/run.test.ts"],
 	...["test/run/resume.test.ts", "test/run/backpressure.test.ts"],
+	...["test/faults/liveness.test.ts", "test/faults/worker.test.ts"],
 	...["test/inspect/inspect.test.ts", "test/e2e/endings.test.ts"],
 ];
 

@@ -53,7 +53,7 @@ test("64: a spec that is not valid, with field, value, reason and remedy", async
 		{
 			code: 64,
 			name: "SPEC_INVALID",
-			said: /`method\.rang` is not a field\. Did you mean "rank"\?[^]*`method\.alpha` must be .*\(got -1\)/,
+			said: /`method\.rang` is not a field\. Did you mean "rank"\?[\s\S]*`method\.alpha` must be .*\(got -1\)/,
 		},
 	);
 });
