@@ -102,6 +102,8 @@ export class Session<Result> {
 	#journal: RunJournal | undefined;
 	#director: Director | undefined;
 	#link: Link | undefined;
+	/** What was to be told before there was a line. */
+	readonly #untold: ControlMessage[] = [];
 	#worker: WorkerProcess | undefined;
 	#directing: Promise<void> = Promise.resolve();
 	#steps = 0;
@@ -169,13 +171,15 @@ export class Session<Result> {
 		} catch {}
 	}
 
-	/** Has a step been made? Before that there is nothing to keep. */
+	/** Has a step been made? Before that there is nothing to keep. What was come back to may have made one unseen. */
 	get hasBegun(): boolean {
-		return this.#steps > 0;
+		return this.#steps > 0 || this.#options.attaches === true;
 	}
 
 	tell(message: ControlMessage): void {
-		this.#link?.send(checkedControl(message));
+		const checked = checkedControl(message);
+		if (this.#link === undefined) this.#untold.push(checked);
+		else this.#link.send(checked);
 	}
 
 	cancel(reason: unknown): void {
@@ -373,6 +377,7 @@ export class Session<Result> {
 	): Promise<EndEvent> {
 		const link = await this.#openLink(folder, taken);
 		this.#link = link;
+		for (const message of this.#untold.splice(0)) link.send(message);
 		this.#redact = redactor([link.address.secretKey, link.address.publicKey]);
 		try {
 			return await this.#untilExit(folder, await begin());

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import type { RunEvent } from "../../sdk/index.js";
 import {
 	assertDelivered,
 	attachElsewhere,
@@ -14,7 +15,7 @@ import {
 	workerIn,
 } from "../support/detached.js";
 import { failureOf, isRunning, untilGone } from "../support/endings.js";
-import { checkedLog } from "../support/events.js";
+import { checkedLog, linesOf } from "../support/events.js";
 import { temporaryFolder } from "../support/folders.js";
 import { attachPuppet, type Plan, puppetRun } from "../support/puppet.js";
 import { pythonTest } from "../support/python.js";
