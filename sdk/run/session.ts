@@ -114,6 +114,7 @@ export class Session<Result> {
 	#failure: unknown;
 	/** What the worker says is not taken any more; it stands in its own log. */
 	#isDeaf = false;
+	readonly #opened = new Milestone();
 	readonly #greeted = new Milestone();
 	/** The worker needs this process no more. */
 	readonly #onItsOwn = new Milestone();
@@ -137,6 +138,7 @@ export class Session<Result> {
 	async conduct(): Promise<Result> {
 		const startedAt = Date.now();
 		const folder = await this.#openFolder();
+		this.#opened.reach();
 		try {
 			const trained = await this.#train(folder);
 			const { end, delivered } = await this.#handOver(folder, trained);
@@ -169,6 +171,11 @@ export class Session<Result> {
 		try {
 			this.#journal?.say(toEnd(error, this.#steps, this.#redact));
 		} catch {}
+	}
+
+	/** Resolves when the run folder is this session's. */
+	get opened(): Promise<void> {
+		return this.#opened.reached;
 	}
 
 	/** Has a step been made? Before that there is nothing to keep. What was come back to may have made one unseen. */

@@ -158,6 +158,38 @@ pythonTest(
 );
 
 pythonTest(
+	"what is told in the same breath as coming back arrives: decisions on what nobody watched, and a stop",
+	async () => {
+		const run = puppetRun(
+			{
+				steps: 100_000,
+				stepMs: 5,
+				evaluateEvery: 30,
+				answers: ["no", "yes no", ...Array(3_400).fill("yes")],
+			},
+			{ detached: true },
+		);
+		const { folder } = run;
+		await run.detach();
+		while (linesOf(folder, "worker.jsonl").filter(isSaved).length < 3)
+			await delay(20);
+		const attached = attachPuppet(folder);
+		for await (const event of attached.events("checkpoint")) {
+			if (event.state !== "pruned") continue;
+			assert.is(event.step, 30, "neither the best nor among the newest");
+			break;
+		}
+		await attached.detach();
+		const again = attachPuppet(folder);
+		assert.is((await again.stop()).status, "stopped");
+		assertDelivered(folder);
+	},
+);
+
+const isSaved = (event: RunEvent) =>
+	event.type === "checkpoint" && event.state === "saved";
+
+pythonTest(
 	"a stop that is asked for just before letting go arrives",
 	async () => {
 		const run = puppetRun({ steps: 100_000, stepMs: 5 }, { detached: true });
