@@ -156,18 +156,13 @@ function kill(pid: number): void {
 
 /** When a process began, where the system tells. */
 function startOf(pid: number): { readonly since?: string } {
-	const since = statOf(pid)[19];
-	return since === undefined ? {} : { since };
-}
-
-/** What Linux tells of a process, from its state on; empty elsewhere. */
-function statOf(pid: number): readonly string[] {
 	try {
 		const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-		// After the command, which may hold anything.
-		return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+		// After the command, which may hold anything, the start is the 20th field.
+		const since = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+		return since === undefined ? {} : { since };
 	} catch {
-		return [];
+		return {};
 	}
 }
 
