@@ -10,13 +10,14 @@ import {
 	readdirSync,
 	readFileSync,
 	renameSync,
+	rmdirSync,
 	rmSync,
 	statfsSync,
 	truncateSync,
 	writeFileSync,
 	writeSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { diskCode, InputError } from "../errors.js";
 import {
 	clearOrphan,
@@ -53,6 +54,41 @@ type Origin = { readonly made: string } | "empty" | "reopened";
 /** Read of what a detached worker has printed. */
 const outputBytes = 64 * 1024;
 
+/**
+ * `mkdir -p`, one folder after the other: Node's own loops for ever where mkdir says ENOENT in a parent that is there, as
+ * in /proc.
+ *
+ * @returns the first folder that was made; undefined where all were there.
+ */
+const makeFolders = (path: string): string | undefined => {
+	const missing: string[] = [];
+	for (let one = resolve(path); !existsSync(one); one = dirname(one))
+		missing.unshift(one);
+	const made: string[] = [];
+	for (const one of missing) {
+		try {
+			mkdirSync(one, { mode: 0o700 });
+			made.unshift(one);
+		} catch (error) {
+			// Another process was faster.
+			if (existsSync(one)) continue;
+			for (const empty of made) removeIfEmpty(empty);
+			throw error;
+		}
+	}
+	return made.at(-1);
+};
+
+/** A folder that another process has put something in stays. */
+const removeIfEmpty = (folder: string) => {
+	try {
+		rmdirSync(folder);
+	} catch (error) {
+		const { code } = error as NodeJS.ErrnoException;
+		if (code !== "ENOTEMPTY" && code !== "ENOENT") throw error;
+	}
+};
+
 export class RunFolder {
 	readonly path: string;
 	/** The detached worker that is at work here, as it was found. */
@@ -70,7 +106,7 @@ export class RunFolder {
 	 */
 	static create(path: string): RunFolder {
 		try {
-			const made = mkdirSync(path, { recursive: true, mode: 0o700 });
+			const made = makeFolders(path);
 			const lock = tryLock(join(path, runFiles.lock));
 			if (typeof lock === "number")
 				throw locked(
