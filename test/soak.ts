@@ -1,12 +1,14 @@
 // `npm run test:soak`: what `npm test` does in part, whole (the soak, the fuzzing); then every test of a fault many
-// times in a row: `--times 20`, or another number; `-- link run` takes only the files with one of the words.
-import { rmSync } from "node:fs";
+// times: `--times 20`, or another number, `--lanes 8` at once; `-- link run` takes only the files with one of the words.
+// `CAPTUNE_TEST_PYTHON` names an interpreter that has the test tools already.
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { execa } from "execa";
 import { ensureEnvironment } from "../sdk/launch/environment.js";
 import { installPrinter } from "../sdk/terminal/environment.js";
+import { runInLanes } from "./support/lanes.js";
 import { Surroundings } from "./support/leftovers.js";
 import { ensureTestTools } from "./support/tools.js";
 
@@ -16,45 +18,71 @@ const whole = [
 	"test/fuzz/frames.test.ts",
 	"test/python/fuzz",
 ];
+/** Files of every test that the table of promises names. */
 const faults = [
-	...["test/link/link.test.ts", "test/run/run.test.ts"],
-	...["test/run/resume.test.ts", "test/run/backpressure.test.ts"],
-	...["test/inspect/inspect.test.ts", "test/e2e/endings.test.ts"],
-];
+	...new Set(
+		[
+			...readFileSync("sdk/run/PROMISES.md", "utf8").matchAll(
+				/`(test\/[^`]+\.(?:ts|py))`/g,
+			),
+		].map(([, file]) => file as string),
+	),
+].filter((file) => !whole.includes(file));
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const { values, positionals: words } = parseArgs({
-	options: { times: { type: "string", default: "20" } },
+	options: {
+		times: { type: "string", default: "20" },
+		lanes: { type: "string", default: "1" },
+	},
 	allowPositionals: true,
 });
 const times = Number(values.times);
-const { python } = await ensureEnvironment({ onProgress: installPrinter() });
-const testPython = await ensureTestTools(python);
+const testPython =
+	process.env["CAPTUNE_TEST_PYTHON"] ??
+	(await ensureTestTools(
+		(
+			await ensureEnvironment({ onProgress: installPrinter() })
+		).python,
+	));
 const wanted = (file: string) =>
 	words.length === 0 || words.some((word) => file.includes(word));
 
-let failed = 0;
-for (const file of whole.filter(wanted))
-	await report(file, 1, { CAPTUNE_TEST_WHOLE: "1" });
-for (const file of faults.filter(wanted)) await report(file, times, {});
-process.exitCode = failed > 0 ? 1 : 0;
+const passed = new Map<string, number>();
+const seconds = new Map<string, number>();
+await runInLanes(
+	[
+		...whole.filter(wanted).map((file) => ({
+			name: file,
+			run: () => once(file, 1, { CAPTUNE_TEST_WHOLE: "1" }),
+		})),
+		...Array.from({ length: times }, () => faults.filter(wanted))
+			.flat()
+			.map((file) => ({ name: file, run: () => once(file, times, {}) })),
+	],
+	Number(values.lanes),
+);
+const failures = [...passed].filter(
+	([file, count]) => count < (whole.includes(file) ? 1 : times),
+);
+for (const [file, count] of passed)
+	console.log(
+		`${file}: ${count} of ${whole.includes(file) ? 1 : times} times passed (${seconds.get(file)?.toFixed(0)} s)`,
+	);
+process.exitCode = failures.length > 0 ? 1 : 0;
 
-/** Runs a file so often, each time in surroundings of its own, until it fails. */
-async function report(
+/** Runs a file once, in surroundings of its own, and counts. */
+async function once(
 	file: string,
 	count: number,
 	more: Record<string, string>,
 ): Promise<void> {
 	const started = Date.now();
-	let passed = 0;
-	for (; passed < count; passed++) {
-		const { output, isFailed } = await runOnce(file, more);
-		if (count === 1 || isFailed) console.log(isFailed ? output : notes(output));
-		if (isFailed) break;
-	}
-	if (passed < count) failed++;
-	const seconds = ((Date.now() - started) / 1000).toFixed(0);
-	console.log(`${file}: ${passed} of ${count} times passed (${seconds} s)`);
+	const { output, isFailed } = await runOnce(file, more);
+	passed.set(file, (passed.get(file) ?? 0) + (isFailed ? 0 : 1));
+	seconds.set(file, (seconds.get(file) ?? 0) + (Date.now() - started) / 1000);
+	if (isFailed) console.log(`${file} failed:\n${output}`);
+	else if (count === 1) console.log(notes(output));
 }
 
 async function runOnce(

@@ -41,7 +41,6 @@ export default {
 	},
 	intentionallyNotExported: [
 		"ReadyMessage",
-		"checkNames",
 		"splits",
 		"textMetricNames",
 		"tokenMetricNames",

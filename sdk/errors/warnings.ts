@@ -60,8 +60,9 @@ export const warnings = {
 	},
 	BEST_DECIDED_LATE: {
 		cause:
-			"A score came after the end and another checkpoint proved best; its weights have taken the place of those that were kept. The test split was not evaluated with them.",
-		remedy: "`evaluate(folder)` scores them on the test split.",
+			"A score came after the end and another checkpoint proved best; its weights have taken the place of those that were kept, and the test split is evaluated with them; the message says where that failed.",
+		remedy:
+			"None needed; where it failed, `evaluate(folder)` scores them on the test split.",
 	},
 	BEST_NOT_KEPT: {
 		cause: "The same, but the weights could not be put there.",

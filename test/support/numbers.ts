@@ -6,7 +6,7 @@ import { readJsonLines } from "../../sdk/run/folder.js";
 import { currentEvents } from "../../sdk/run/history.js";
 
 /** The numbers of a run that must not depend on what happened to it. */
-export function numbersOf(folder: string): unknown {
+export function numbersOf(folder: string) {
 	const events = currentEvents(
 		readJsonLines<RunEvent>(join(folder, "events.jsonl")),
 	);
