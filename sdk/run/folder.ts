@@ -10,13 +10,14 @@ import {
 	readdirSync,
 	readFileSync,
 	renameSync,
+	rmdirSync,
 	rmSync,
 	statfsSync,
 	truncateSync,
 	writeFileSync,
 	writeSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { diskCode, InputError } from "../errors.js";
 import {
 	clearOrphan,
@@ -52,6 +53,41 @@ type Origin = { readonly made: string } | "empty" | "reopened";
 
 /** Read of what a detached worker has printed. */
 const outputBytes = 64 * 1024;
+
+/**
+ * `mkdir -p`, one folder after the other: Node's own loops for ever where mkdir says ENOENT in a parent that is there, as
+ * in /proc.
+ *
+ * @returns the first folder that was made; undefined where all were there.
+ */
+const makeFolders = (path: string): string | undefined => {
+	const missing: string[] = [];
+	for (let one = resolve(path); !existsSync(one); one = dirname(one))
+		missing.unshift(one);
+	const made: string[] = [];
+	for (const one of missing) {
+		try {
+			mkdirSync(one, { mode: 0o700 });
+			made.unshift(one);
+		} catch (error) {
+			// Another process was faster.
+			if (existsSync(one)) continue;
+			for (const empty of made) removeIfEmpty(empty);
+			throw error;
+		}
+	}
+	return made.at(-1);
+};
+
+/** A folder that another process has put something in stays. */
+const removeIfEmpty = (folder: string) => {
+	try {
+		rmdirSync(folder);
+	} catch (error) {
+		const { code } = error as NodeJS.ErrnoException;
+		if (code !== "ENOTEMPTY" && code !== "ENOENT") throw error;
+	}
+};
 
 export class RunFolder {
 	readonly path: string;
@@ -327,21 +363,6 @@ export const readEventLog = (folder: string): RunEvent[] =>
 export function readWorkerLog(folder: string): RunEvent[] {
 	const file = join(folder, runFiles.worker);
 	return existsSync(file) ? readJsonLines(file) : [];
-}
-
-/**
- * Makes a folder and those that it lies in; the first that was made. One by one: Node's own way loops for ever below a
- * folder that is there and takes none, as /proc.
- */
-function makeFolders(path: string): string | undefined {
-	if (existsSync(path)) return undefined;
-	const made = makeFolders(dirname(path));
-	try {
-		mkdirSync(path, { mode: 0o700 });
-	} catch (error) {
-		if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-	}
-	return made ?? path;
 }
 
 function cutTornLine(file: string): void {

@@ -358,6 +358,11 @@ test("a run folder that cannot be written, or is not empty, rejects and stays as
 	const cases = [
 		[join(file, "run"), "OUTPUT_UNWRITABLE"],
 		[base, "OUTPUT_EXISTS"],
+		// mkdir says ENOENT here although the parent is there.
+		...(existsSync("/proc")
+			? ([["/proc/run", "OUTPUT_UNWRITABLE"]] as const)
+			: []),
+		[join(base, "made", "n".repeat(300)), "OUTPUT_UNWRITABLE"],
 	] as const;
 	for (const [folder, code] of cases) {
 		const error = await errorOf(puppetRun({}, { folder }));
@@ -367,6 +372,7 @@ test("a run folder that cannot be written, or is not empty, rejects and stays as
 	}
 	assert.is(readFileSync(file, "utf8"), "mine");
 	assert.not(existsSync(join(base, "run.lock")));
+	assert.not(existsSync(join(base, "made")));
 });
 
 pythonTest("two runs cannot share a folder", async () => {
