@@ -75,7 +75,7 @@ def run(
 ) -> tuple[int, float]:
     """The exit code, and for how many seconds the SDK is worth waiting for."""
     try:
-        start = control.wait_for_start()
+        start = control.wait_for_start(bootstrap.grace_ms)
         report.stage(stage="start", state="started")
         # Imported here: torch takes seconds, and the SDK shall know by then that we live.
         from .session import conduct

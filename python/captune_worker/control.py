@@ -104,18 +104,23 @@ class Control:
         self._drain()
         return self._stop
 
-    def wait_for_start(self) -> Start:
+    def wait_for_start(self, grace_ms: int) -> Start:
         """What to do.
 
         Raises:
-            Abandoned: when the SDK is gone first.
+            Abandoned: when the SDK is gone first, or nobody is there for so long.
             Canceled: when the run is.
         """
+        attended_at = time.monotonic()
         while self._start is None:
             message = self._next(timeout=0.2)
             if message is not None:
                 self._take(message)
             self.check()
+            if self._is_attended():
+                attended_at = time.monotonic()
+            elif time.monotonic() - attended_at > grace_ms / 1000:
+                raise Abandoned
         return self._start
 
     def check(self) -> None:

@@ -61,9 +61,10 @@ class Detachment:
             PROTOCOL,
             self._attempt,
         )
-        if not is_meant or invitation.endpoint == self._seen:
+        # Not by the endpoint: a port may be another SDK's next time.
+        if not is_meant or invitation.server_key == self._seen:
             return None
-        self._seen = invitation.endpoint
+        self._seen = invitation.server_key
         return invitation
 
     def _cut_output(self) -> None:

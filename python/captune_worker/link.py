@@ -23,6 +23,8 @@ SHIP_SECONDS = 0.005
 """Between two shipments: events that come faster than that travel together."""
 ATTENDED_SECONDS = 10.0
 """For so long after its last word an SDK counts as there, if the line is not cut."""
+CLOSE_SECONDS = 5.0
+"""For the last words, and for the socket to close."""
 WINDOW_EVENTS = 2048
 BATCH_EVENTS = 256
 BATCH_BYTES = 8 * 1024 * 1024
@@ -98,7 +100,8 @@ class Link:
         self._is_moot = is_moot
         self._closing.set()
         self.notify()
-        self._thread.join()
+        # No socket may hold up the exit of a process whose work is done.
+        self._thread.join(seconds + CLOSE_SECONDS)
         self._awake = True  # there is nobody to wake any more
         self._wake_in.close()
         self._wake_out.close()

@@ -72,9 +72,11 @@ async function importDefault(file: string): Promise<unknown> {
 		module = await tsImport(pathToFileURL(file).href, import.meta.url);
 	} catch (error) {
 		const { message, code } = error as NodeJS.ErrnoException;
+		// The one of ESM, the other of CommonJS, which then lists who asked.
 		const isMissing =
-			code === "ERR_MODULE_NOT_FOUND" && /'captune'/.test(message);
-		throw fileError(file, `cannot be loaded: ${message}`, {
+			/^(ERR_)?MODULE_NOT_FOUND$/.test(code ?? "") && /'captune'/.test(message);
+		const [said] = message.split("\nRequire stack:");
+		throw fileError(file, `cannot be loaded: ${said}`, {
 			cause: error,
 			...(isMissing
 				? {

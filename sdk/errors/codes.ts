@@ -71,7 +71,7 @@ export const errorCodes = {
 	},
 	DATA_INVALID: {
 		cause:
-			"Rows, pictures or a run folder cannot be used. `issues` name the first 20 rows with file, row, `code` and reason; `data` counts all.",
+			"Rows or pictures cannot be used. `issues` name the first 20 rows with file, row, `code` and reason; `data` counts all.",
 		remedy:
 			'Mend the rows ([their codes](#rows)), or leave them out with `data.onBadRow: "drop"`.',
 	},

@@ -1,5 +1,4 @@
 // A worker that another process has started, and that goes on without it.
-import { setTimeout as delay } from "node:timers/promises";
 import { isSame, type ProcessId } from "./lock.js";
 import {
 	endWithin,
@@ -14,10 +13,15 @@ const lookEveryMs = 200;
 /** Takes charge of a process; how it ends is not known to whoever is not its parent. */
 export function adoptWorker(id: ProcessId): WorkerProcess {
 	const { pid } = id;
-	const exited = (async (): Promise<WorkerExit> => {
-		while (isSame(id)) await delay(lookEveryMs);
-		return { exitCode: null, signal: null };
-	})();
+	let stopLooking = () => {};
+	const exited = new Promise<WorkerExit>((resolve) => {
+		const look = setInterval(() => {
+			if (isSame(id)) return;
+			stopLooking();
+			resolve({ exitCode: null, signal: null });
+		}, lookEveryMs);
+		stopLooking = () => clearInterval(look);
+	});
 	const kill = (signal: NodeJS.Signals) => {
 		// Its number may be another's by now.
 		if (isSame(id)) process.kill(pid, signal);
@@ -29,7 +33,7 @@ export function adoptWorker(id: ProcessId): WorkerProcess {
 		abandon() {},
 		printStacks() {},
 		detach() {},
-		release() {},
+		release: () => stopLooking(),
 		isStopped: () => isStopped(pid),
 	};
 }

@@ -54,6 +54,8 @@ export class Link {
 	readonly #router: Router;
 	/** Control messages that are not confirmed. */
 	readonly #controls: unknown[] = [];
+	/** Who waits until all are. */
+	readonly #onHeard: (() => void)[] = [];
 	/** How many are. */
 	#confirmed = 0;
 	#peer: Buffer | undefined;
@@ -121,6 +123,12 @@ export class Link {
 	send(message: unknown): void {
 		this.#controls.push(message);
 		if (this.#greeted) this.#sendControls(this.#controls.length - 1);
+	}
+
+	/** Resolves when the worker has confirmed every control message; never, when it dies first. */
+	async heard(): Promise<void> {
+		if (this.#controls.length > 0)
+			await new Promise<void>((resolve) => this.#onHeard.push(resolve));
 	}
 
 	/** Number of the last event stored. */
@@ -201,6 +209,8 @@ export class Link {
 		const fresh = Math.max(0, beat.received - this.#confirmed);
 		this.#confirmed += this.#controls.splice(0, fresh).length;
 		if (beat.received === this.#confirmed) this.#sendControls(0);
+		if (this.#controls.length === 0)
+			for (const resolve of this.#onHeard.splice(0)) resolve();
 		this.#handlers.onBeat(beat);
 	}
 

@@ -22,7 +22,7 @@ const pictureWidth = 180;
  *
  * Outside a tslab kernel nothing is shown, and the output is returned.
  *
- * @throws {InputError} DATA_INVALID for a folder that holds neither a run nor an evaluation.
+ * @throws {InputError} RUN_UNKNOWN for a folder that holds neither a run nor an evaluation.
  */
 export function showPictures(
 	finished: string | { readonly folder: string },

@@ -16,7 +16,7 @@ import { drawPictures, folderOf } from "./pictures.js";
  *
  * Outside a tslab kernel nothing is shown, and the outputs are returned.
  *
- * @throws {InputError} DATA_INVALID for a folder that holds no run.
+ * @throws {InputError} RUN_UNKNOWN for a folder that holds no run.
  */
 export async function showRun(
 	run: string | { readonly folder: string },

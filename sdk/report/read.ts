@@ -20,13 +20,13 @@ export interface RunRecord {
 }
 
 /**
- * @throws {InputError} DATA_INVALID for a folder that holds no run, but an evaluation for example.
+ * @throws {InputError} RUN_UNKNOWN for a folder that holds no run, but an evaluation for example.
  */
 export function readRun(folder: string): RunRecord {
 	const record = readRecord(folder);
 	if (existsSync(join(folder, runFiles.evaluation)))
 		throw new InputError(
-			"DATA_INVALID",
+			"RUN_UNKNOWN",
 			`${folder} holds an evaluation, not a run: its scores are in ${runFiles.result}, its answers in ${runFiles.predictions}.`,
 		);
 	const result = endedWell(record.events) ? readResult(folder) : null;
@@ -36,13 +36,13 @@ export function readRun(folder: string): RunRecord {
 /**
  * The same, but for the result, of an evaluation's folder as well.
  *
- * @throws {InputError} DATA_INVALID for a folder that holds neither.
+ * @throws {InputError} RUN_UNKNOWN for a folder that holds neither.
  */
 export function readRecord(folder: string): Omit<RunRecord, "result"> {
 	const spec = join(folder, runFiles.spec);
 	if (!existsSync(spec))
 		throw new InputError(
-			"DATA_INVALID",
+			"RUN_UNKNOWN",
 			`${folder} holds no run: it has no ${runFiles.spec}.`,
 		);
 	return {

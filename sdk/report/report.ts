@@ -11,7 +11,7 @@ import { type RunRecord, readRun } from "./read.js";
  * Writes `report.html` into a run folder, and its charts as `charts/<name>.svg`; also of a run that failed half-way.
  * Returns the path of the page.
  *
- * @throws {InputError} DATA_INVALID for a folder that holds no run.
+ * @throws {InputError} RUN_UNKNOWN for a folder that holds no run.
  */
 export async function report(folder: string): Promise<string> {
 	const record = readRun(resolve(folder));

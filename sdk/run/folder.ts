@@ -16,7 +16,7 @@ import {
 	writeFileSync,
 	writeSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { diskCode, InputError } from "../errors.js";
 import {
 	clearOrphan,
@@ -70,7 +70,7 @@ export class RunFolder {
 	 */
 	static create(path: string): RunFolder {
 		try {
-			const made = mkdirSync(path, { recursive: true, mode: 0o700 });
+			const made = makeFolders(path);
 			const lock = tryLock(join(path, runFiles.lock));
 			if (typeof lock === "number")
 				throw locked(
@@ -327,6 +327,21 @@ export const readEventLog = (folder: string): RunEvent[] =>
 export function readWorkerLog(folder: string): RunEvent[] {
 	const file = join(folder, runFiles.worker);
 	return existsSync(file) ? readJsonLines(file) : [];
+}
+
+/**
+ * Makes a folder and those that it lies in; the first that was made. One by one: Node's own way loops for ever below a
+ * folder that is there and takes none, as /proc.
+ */
+function makeFolders(path: string): string | undefined {
+	if (existsSync(path)) return undefined;
+	const made = makeFolders(dirname(path));
+	try {
+		mkdirSync(path, { mode: 0o700 });
+	} catch (error) {
+		if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+	}
+	return made ?? path;
 }
 
 function cutTornLine(file: string): void {

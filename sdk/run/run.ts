@@ -192,11 +192,18 @@ function begin<Result extends { readonly status: "completed" | "stopped" }>(
 
 	/** Every event from now on, after those before that were asked for. */
 	function read(types?: readonly EventType[]) {
-		const { folder, replayFrom } = options;
+		const { replayFrom } = options;
 		const live = stream.read(types);
 		return replayFrom === undefined
 			? live
-			: afterThose(live, folder, replayFrom, types && new Set(types));
+			: afterThose(live, past, replayFrom, types && new Set(types));
+	}
+
+	/** What is in the folder; nothing, where that could not be had. */
+	async function past(): Promise<readonly RunEvent[]> {
+		const isOurs = session.opened.then(() => true);
+		const isThere = await Promise.race([isOurs, settled.then(() => false)]);
+		return isThere ? readEventLog(options.folder) : [];
 	}
 
 	async function tensorStatistics(
@@ -239,21 +246,28 @@ function begin<Result extends { readonly status: "completed" | "stopped" }>(
 	return { handle, stop, detach, tensorStatistics };
 }
 
-/** The events that are in the folder, then those that come; `live` has been listening since before. */
+/** The events of the past from that number on, then those that come; `live` has been listening since before. */
 async function* afterThose(
 	live: AsyncIterableIterator<RunEvent>,
-	folder: string,
+	past: () => Promise<readonly RunEvent[]>,
 	from: number,
 	types: ReadonlySet<EventType> | undefined,
 ): AsyncGenerator<RunEvent> {
-	let last = from - 1;
-	for (const event of readEventLog(folder)) {
-		if (event.seq <= last) continue;
-		last = event.seq;
-		if (types === undefined || types.has(event.type)) yield event;
+	let next = from;
+	try {
+		for (const event of await past()) {
+			if (event.seq < next) continue;
+			next = event.seq + 1;
+			if (types === undefined || types.has(event.type)) yield event;
+		}
+		// What is missing before the next one has been read from the folder.
+		for await (const event of live)
+			if (event.type === "gap" ? event.seq > next : event.seq >= next)
+				yield event;
+	} finally {
+		// A reader that leaves amid the past has not begun with what comes.
+		await live.return?.();
 	}
-	for await (const event of live)
-		if (event.type === "gap" || event.seq > last) yield event;
 }
 
 /** A listener's mistake must not cost a training run, nor go unseen. */

@@ -102,6 +102,8 @@ export class Session<Result> {
 	#journal: RunJournal | undefined;
 	#director: Director | undefined;
 	#link: Link | undefined;
+	/** What was to be told before there was a line. */
+	readonly #untold: ControlMessage[] = [];
 	#worker: WorkerProcess | undefined;
 	#directing: Promise<void> = Promise.resolve();
 	#steps = 0;
@@ -112,6 +114,7 @@ export class Session<Result> {
 	#failure: unknown;
 	/** What the worker says is not taken any more; it stands in its own log. */
 	#isDeaf = false;
+	readonly #opened = new Milestone();
 	readonly #greeted = new Milestone();
 	/** The worker needs this process no more. */
 	readonly #onItsOwn = new Milestone();
@@ -135,6 +138,7 @@ export class Session<Result> {
 	async conduct(): Promise<Result> {
 		const startedAt = Date.now();
 		const folder = await this.#openFolder();
+		this.#opened.reach();
 		try {
 			const trained = await this.#train(folder);
 			const { end, delivered } = await this.#handOver(folder, trained);
@@ -169,13 +173,20 @@ export class Session<Result> {
 		} catch {}
 	}
 
-	/** Has a step been made? Before that there is nothing to keep. */
+	/** Resolves when the run folder is this session's. */
+	get opened(): Promise<void> {
+		return this.#opened.reached;
+	}
+
+	/** Has a step been made? Before that there is nothing to keep. What was come back to may have made one unseen. */
 	get hasBegun(): boolean {
-		return this.#steps > 0;
+		return this.#steps > 0 || this.#options.attaches === true;
 	}
 
 	tell(message: ControlMessage): void {
-		this.#link?.send(checkedControl(message));
+		const checked = checkedControl(message);
+		if (this.#link === undefined) this.#untold.push(checked);
+		else this.#link.send(checked);
 	}
 
 	cancel(reason: unknown): void {
@@ -187,6 +198,8 @@ export class Session<Result> {
 		await this.#greeted.reached;
 		this.#worker?.detach();
 		await this.#onItsOwn.reached;
+		// A start or a stop that is still on its way would be lost.
+		await this.#link?.heard();
 		this.#leave();
 	}
 
@@ -371,6 +384,7 @@ export class Session<Result> {
 	): Promise<EndEvent> {
 		const link = await this.#openLink(folder, taken);
 		this.#link = link;
+		for (const message of this.#untold.splice(0)) link.send(message);
 		this.#redact = redactor([link.address.secretKey, link.address.publicKey]);
 		try {
 			return await this.#untilExit(folder, await begin());

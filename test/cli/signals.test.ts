@@ -41,8 +41,12 @@ async function endedAt(
 	const lines = createInterface({
 		input: child.stdout as NodeJS.ReadableStream,
 	});
+	let isReady = false;
 	lines.on("line", (text) => {
-		if (JSON.parse(text).type !== type) return;
+		const line = JSON.parse(text);
+		// Before its worker is ready, a resumed run tells what an earlier one has left.
+		isReady ||= line.type === "ready";
+		if (line.type !== type || (type === "step" && !isReady)) return;
 		lines.removeAllListeners("line");
 		act(-(child.pid as number), child);
 	});

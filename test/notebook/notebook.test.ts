@@ -96,7 +96,7 @@ test("a folder without a run is refused", async () => {
 	assert.throws(
 		() => showPictures(empty),
 		(error: unknown) =>
-			InputError.isInstance(error) && error.code === "DATA_INVALID",
+			InputError.isInstance(error) && error.code === "RUN_UNKNOWN",
 	);
 	await showRun(empty).then(
 		() => assert.unreachable("It was shown."),

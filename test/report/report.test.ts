@@ -216,7 +216,7 @@ test("a folder without a run is refused", async () => {
 	mkdirSync(join(folder, "charts"));
 	const error = await report(folder).catch((error) => error);
 	assert.instance(error, InputError);
-	assert.is(error.code, "DATA_INVALID");
+	assert.is(error.code, "RUN_UNKNOWN");
 	assert.not(existsSync(join(folder, "report.html")));
 });
 

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import {
 	appendFileSync,
 	existsSync,
@@ -5,6 +6,8 @@ import {
 	writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
 import { execa } from "execa";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -15,6 +18,9 @@ import type { RunEvent } from "../../sdk/run/event.generated.js";
 import { RunFolder, readEventLog } from "../../sdk/run/folder.js";
 import { currentEvents, readHistory } from "../../sdk/run/history.js";
 import { temporaryFolder } from "../support/folders.js";
+
+const linuxTest = process.platform === "linux" ? test : test.skip;
+if (process.platform !== "linux") console.log("skipped: there is no /proc");
 
 /** "2 step 5" is an event of attempt 2; the words after the type are its step, its state or code, its evaluation. */
 function events(...lines: string[]): RunEvent[] {
@@ -256,6 +262,28 @@ test("a lock whose process and worker are gone is taken over", async () => {
 	assert.ok(typeof mine !== "number");
 	mine.release();
 });
+
+linuxTest(
+	"a process that has ended, and that nobody asks for, holds no lock",
+	async () => {
+		const file = join(temporaryFolder(), "run.lock");
+		// The shell becomes a program that never waits for the child.
+		const parent = execa("sh", ["-c", "sleep 0 & echo $!; exec sleep 60"]);
+		const [line] = (await once(parent.stdout as Readable, "data")) as [Buffer];
+		const pid = Number(line);
+		const state = () => readFileSync(`/proc/${pid}/status`, "utf8");
+		while (!/^State:\s+Z/m.test(state())) await delay(20);
+		const lock = tryLock(file);
+		assert.ok(typeof lock !== "number");
+		const text = JSON.parse(readFileSync(file, "utf8"));
+		writeFileSync(file, JSON.stringify({ ...text, pid }));
+		const mine = tryLock(file);
+		assert.ok(typeof mine !== "number");
+		mine.release();
+		parent.kill("SIGKILL");
+		await parent.catch(() => {});
+	},
+);
 
 test("a book goes back to what was best then, of what is still there", () => {
 	const book = new CheckpointBook({ direction: "max", keep: 1, scored: true });

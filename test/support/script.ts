@@ -38,8 +38,8 @@ console.log(JSON.stringify(await run));
 		cleanup: true,
 	});
 	const said = () =>
-		existsSync(join(folder, "worker.jsonl"))
-			? linesOf(folder, "worker.jsonl")
+		existsSync(join(folder, "events.jsonl"))
+			? linesOf(folder, "events.jsonl")
 			: [];
 	while (said().filter(({ type }) => type === "step").length < steps)
 		await delay(30);

@@ -97,7 +97,7 @@ def test_messages_before_the_start_count(control: Control, inbox: queue.Queue) -
     inbox.put({"type": "stop"})
     task = {"kind": "train", "resume": None}
     inbox.put({"type": "start", "spec": {"name": "x"}, "task": task})
-    assert control.wait_for_start() == Start(
+    assert control.wait_for_start(1_000) == Start(
         spec={"name": "x"}, task=Train(scored=None)
     )
     assert control.at_boundary().stop
@@ -106,7 +106,16 @@ def test_messages_before_the_start_count(control: Control, inbox: queue.Queue) -
 def test_a_start_can_be_a_resumption(control: Control, inbox: queue.Queue) -> None:
     task = {"kind": "train", "resume": {"scored": [2, 4]}}
     inbox.put({"type": "start", "spec": {}, "task": task})
-    assert control.wait_for_start() == Start(spec={}, task=Train(scored=[2, 4]))
+    assert control.wait_for_start(1_000) == Start(spec={}, task=Train(scored=[2, 4]))
+
+
+def test_a_start_is_not_awaited_where_nobody_is_there_to_send_it(
+    inbox: queue.Queue,
+) -> None:
+    began = time.monotonic()
+    with pytest.raises(Abandoned):
+        Control(inbox, lambda: False).wait_for_start(300)
+    assert time.monotonic() - began > 0.3
 
 
 @pytest.mark.parametrize("weights", [None, "run/adapter"])
@@ -116,7 +125,7 @@ def test_a_start_can_be_an_evaluation(
     task = {"kind": "evaluate", "weights": weights, "step": 7}
     inbox.put({"type": "start", "spec": {}, "task": task})
     folder = None if weights is None else Path(weights)
-    assert control.wait_for_start() == Start(
+    assert control.wait_for_start(1_000) == Start(
         spec={}, task=Evaluate(weights=folder, step=7)
     )
 

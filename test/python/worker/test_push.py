@@ -62,9 +62,11 @@ def push(folder: Path, tmp_path: Path) -> Callable[..., dict[str, Any]]:
             "message": "Fine-tuned",
             **changes,
         }
-        ran = subprocess.run(
+        worker = subprocess.Popen(
             [sys.executable, "-m", "captune_worker.export.push"],
-            input=json.dumps({"answerFile": str(answer), "request": request}) + "\n",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             env={
                 "PATH": os.environ["PATH"],
                 "PYTHONPATH": str(Path(__file__).parents[3] / "python"),
@@ -73,12 +75,17 @@ def push(folder: Path, tmp_path: Path) -> Callable[..., dict[str, Any]]:
                 "HF_HUB_DISABLE_XET": "1",
                 "HF_TOKEN": token,
             },
-            capture_output=True,
-            check=True,
             text=True,
         )
+        with worker:
+            # It ends with whoever asks: standard input stays open until it has answered.
+            question = json.dumps({"answerFile": str(answer), "request": request})
+            worker.stdin.write(question + "\n")
+            worker.stdin.flush()
+            said = worker.stdout.read()
+        assert worker.returncode == 0, said
         text = answer.read_text()
-        assert hub_server.TOKEN not in text + ran.stdout + ran.stderr
+        assert hub_server.TOKEN not in text + said
         return json.loads(text)
 
     return ask
