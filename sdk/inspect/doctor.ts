@@ -40,13 +40,23 @@ export async function doctor({
 		name: string,
 		look: Promise<readonly Finding[]>,
 	): Promise<readonly Finding[]> =>
-		Promise.race([look, expiry(name, signal)]).catch((error) => [
-			{ name, status: "warning", value: `not known: ${error.message}` },
-		]);
-	const graphics = probeGraphics(signal);
+		within(look, signal).catch((error: Error) => {
+			const isLate = signal.aborted || error.name === "TimeoutError";
+			const value = isLate
+				? "no answer in time"
+				: `not known: ${error.message}`;
+			return [{ name, status: "warning", value }];
+		});
+	// Sooner, so that Python's side can be told without it.
+	const sooner = AbortSignal.timeout(0.7 * timeoutMs);
+	const graphics = within(probeGraphics(sooner), sooner);
 	const python = probePythonSide(environment, graphics, signal);
+	const interpreter = python.then(
+		({ interpreter }) => interpreter,
+		() => null,
+	);
 	const findings = await Promise.all([
-		inTime("node", Promise.resolve([nodeFinding()])),
+		[nodeFinding()],
 		inTime(
 			"python",
 			python.then(({ findings }) => findings),
@@ -55,39 +65,24 @@ export async function doctor({
 			"gpu",
 			graphics.then(({ findings }) => findings),
 		),
-		inTime("memory", Promise.resolve([memoryFinding()])),
+		[memoryFinding()],
 		inTime("disk", diskFindings(folder)),
-		inTime(
-			"hub",
-			probeHub(
-				python.then(({ interpreter }) => interpreter),
-				signal,
-			),
-		),
+		inTime("hub", probeHub(interpreter, signal)),
 	]);
 	return findings.flat();
 }
 
-function expiry(
-	name: string,
+/** A process that was told to end may leave a child that holds its output open: that is not waited for. */
+const within = <Value>(
+	look: Promise<Value>,
 	signal: AbortSignal,
-): Promise<readonly Finding[]> {
-	return new Promise((resolve) =>
-		signal.addEventListener("abort", () =>
-			// What was aborted together gives its own account first.
-			setImmediate(() =>
-				resolve([
-					{
-						name,
-						status: "warning",
-						value: "no answer in time",
-						remedy: "Look again; a network drive or a proxy may be slow.",
-					},
-				]),
-			),
+): Promise<Value> =>
+	Promise.race([
+		look,
+		new Promise<never>((_, reject) =>
+			signal.addEventListener("abort", () => reject(signal.reason)),
 		),
-	);
-}
+	]);
 
 const nodeFinding = (): Finding => ({
 	name: "node",

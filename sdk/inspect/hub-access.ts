@@ -56,7 +56,7 @@ async function accessFinding(
 			value: `offline, as HF_HUB_OFFLINE says; models come from ${hubCache()} or a folder`,
 		};
 	const endpoint = process.env["HF_ENDPOINT"] ?? "https://huggingface.co";
-	const python = await interpreter.catch(() => null);
+	const python = await interpreter;
 	if (python === null)
 		return {
 			name,

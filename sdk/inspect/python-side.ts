@@ -40,8 +40,8 @@ export async function probePythonSide(
 			interpreter: place.base.executable,
 			findings: [...notices, ...notInstalled(place)],
 		};
-	const { gpus } = await graphics.catch(() => ({ gpus: [] }));
 	const { packages, cuda } = await installedIn(place.python, signal);
+	const { gpus } = await graphics.catch(() => ({ gpus: [] }));
 	return {
 		interpreter: place.python,
 		findings: [

@@ -25,16 +25,21 @@ export function doctorCommand(): Command {
 }
 
 /** 69 where there is a problem: a run would fail. */
-async function runDoctor(view: View, flags: EnvironmentFlags): Promise<number> {
+async function runDoctor(view: View, flags: EnvironmentFlags): Promise<never> {
 	const findings = await doctor(environmentOf(flags));
 	const width = Math.max(...findings.map(({ name }) => name.length));
 	for (const finding of findings) {
 		await view.emit({ type: "finding", ...finding });
 		view.say(describe(finding, width, view));
 	}
-	return findings.some(({ status }) => status === "problem")
-		? exitCode("unavailable")
-		: exitCode("done");
+	// What gave no answer may hang on, and is not waited for.
+	process.exit(
+		exitCode(
+			findings.some(({ status }) => status === "problem")
+				? "unavailable"
+				: "done",
+		),
+	);
 }
 
 const marks = {
