@@ -298,12 +298,13 @@ export class RunFolder {
 	discard(): void {
 		this.close();
 		if (this.#origin === "reopened") return;
-		if (this.#origin !== "empty") {
-			rmSync(this.#origin.made, { recursive: true, force: true });
-			return;
-		}
 		for (const name of existsSync(this.path) ? readdirSync(this.path) : [])
 			rmSync(join(this.path, name), { recursive: true, force: true });
+		if (this.#origin === "empty") return;
+		// Another run may have begun below a folder that this one made.
+		const { made } = this.#origin;
+		for (let one = this.path; one.startsWith(made); one = dirname(one))
+			removeIfEmpty(one);
 	}
 }
 

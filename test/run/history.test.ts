@@ -2,10 +2,11 @@ import { once } from "node:events";
 import {
 	appendFileSync,
 	existsSync,
+	readdirSync,
 	readFileSync,
 	writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { execa } from "execa";
@@ -182,6 +183,19 @@ test("what nobody read of the last attempt is found", () => {
 
 const reopen = (path: string) =>
 	RunFolder.reopen(path, new AbortController().signal);
+
+test("a discarded folder takes along what was made for it, and nothing of another run", () => {
+	const parent = join(temporaryFolder(), "runs");
+	const one = RunFolder.create(join(parent, "deep", "one"));
+	const other = RunFolder.create(join(parent, "other"));
+	one.discard();
+	assert.equal(readdirSync(parent), ["other"]);
+	other.discard();
+	assert.ok(existsSync(parent), "it was there before the other run");
+	const alone = join(temporaryFolder(), "runs", "alone");
+	RunFolder.create(alone).discard();
+	assert.not(existsSync(dirname(alone)));
+});
 
 test("a reopened folder loses a torn line and nothing else, and is never discarded", async () => {
 	const path = join(temporaryFolder(), "run");

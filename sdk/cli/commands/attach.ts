@@ -7,6 +7,7 @@ import {
 	environmentOf,
 	environmentOptions,
 	makeCommand,
+	wholeNumber,
 } from "../command.js";
 import { followDetached } from "../follow.js";
 import { loadMetrics } from "../spec-file.js";
@@ -30,7 +31,7 @@ export function attachCommand(): Command {
 	)
 		.argument("<folder>", "run folder")
 		.option("--spec <file>", "spec file with the run's own metrics")
-		.option("--from <number>", "first event to show (default: 1)", Number)
+		.option("--from <number>", "first event to show (default: 1)", wholeNumber)
 		.option("--stop", "stop the run: it finishes its step, saves and scores");
 	for (const option of environmentOptions()) command.addOption(option);
 	return command.action(act(runAttach));
