@@ -101,7 +101,7 @@ pythonTest(
 				name,
 			);
 		const noReport = await report(evaluation.folder).catch((error) => error);
-		assert.is(noReport.code, "DATA_INVALID");
+		assert.is(noReport.code, "RUN_UNKNOWN");
 		for (const again of [resume, evaluate])
 			assert.throws(
 				() => again(evaluation.folder),
