@@ -75,7 +75,8 @@ const source: ExportSource = {
 	run: {
 		folder: "/machine/path",
 		spec: resolveSpec({
-			name: hostile,
+			// Half a character is refused in a spec; elsewhere a model may have said it.
+			name: hostile.replace("\ud800", "\ufffd"),
 			method: { kind: "qlora" },
 			model: { nameOrPath: "microsoft/Phi-3-vision-128k-instruct" },
 			data: {
