@@ -86,8 +86,12 @@ pythonTest("a driver that does not answer", async () => {
 });
 
 for (const [what, look, lost] of [
-	["nvidia-smi", () => onMachine("sleep 30"), "gpu"],
-	["Python", () => doctor({ python: command("python", "sleep 30") }), "python"],
+	["nvidia-smi", () => onMachine("exec sleep 30"), "gpu"],
+	[
+		"Python",
+		() => doctor({ python: command("python", "exec sleep 30") }),
+		"python",
+	],
 ] as const)
 	pythonTest(`${what} hangs: the rest is told in under 5 s`, async () => {
 		const started = Date.now();
@@ -147,7 +151,7 @@ pythonTest(
 pythonTest("the command ends in time, too", async () => {
 	const started = Date.now();
 	const { exitCode, stdout } = await captune([
-		...["doctor", "--json", "--python", command("python", "sleep 30")],
+		...["doctor", "--json", "--python", command("python", "exec sleep 30")],
 	]);
 	const seconds = (Date.now() - started) / 1000;
 	assert.ok(seconds < 10, `${seconds} s, Node's own start included`);
