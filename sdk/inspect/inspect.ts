@@ -65,7 +65,7 @@ async function ask(
 	const result = await execa(
 		process.execPath,
 		[
-			...(isSource ? ["--import", "tsx"] : []),
+			...(isSource ? ["--import", import.meta.resolve("tsx")] : []),
 			child,
 			question,
 			String(timeoutMs),
