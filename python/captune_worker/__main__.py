@@ -16,6 +16,7 @@ from .errors import (
     end_error,
 )
 from .events import EndError
+from .imports import uncollected
 from .journal import Journal
 from .life import end_with_parent, obey_signals, tell_stacks
 from .link import Link
@@ -78,8 +79,9 @@ def run(
         start = control.wait_for_start(bootstrap.grace_ms)
         report.stage(stage="start", state="started")
         # Imported here: torch takes seconds, and the SDK shall know by then that we live.
-        from .session import conduct
-        from .spec import parse
+        with uncollected():
+            from .session import conduct
+            from .spec import parse
 
         report.stage(stage="start", state="completed")
         spec = parse(start.spec)

