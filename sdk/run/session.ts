@@ -1,65 +1,39 @@
-// One attempt at a run, from the environment to the result: starts the worker, keeps what it says, has it answered.
+// One attempt at a run, from the environment to the result: has a worker attended, keeps what it says, has it answered.
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { materialize, type RowsInput } from "../data/materialize.js";
-import { CanceledError, DetachedError } from "../errors.js";
+import { CanceledError } from "../errors.js";
 import { deliver, isDelivered } from "../export/deliver.js";
-import { adoptWorker } from "../launch/adopted.js";
 import {
 	ensureEnvironment,
 	type InstallProgress,
 } from "../launch/environment.js";
-import type { ProcessId } from "../launch/lock.js";
-import { countOomKills } from "../launch/oom.js";
-import { cacheFolder } from "../launch/paths.js";
-import {
-	startWorker,
-	type WorkerExit,
-	type WorkerProcess,
-	type WorkerProgram,
-} from "../launch/worker.js";
-import { Link } from "../link/link.js";
 import type { OwnMetric } from "../metrics/index.js";
-import { redactor } from "../redaction.js";
 import { extrasOf } from "../spec/extras.js";
 import type { ResolvedSpec } from "../spec/spec.generated.js";
+import {
+	Attendance,
+	type AttendanceOptions,
+	type Ending,
+} from "./attendance.js";
 import type { Conclusion } from "./conclusion.js";
 import type {
 	ControlMessage,
 	EvaluateTask,
 	Task,
 } from "./control.generated.js";
-import { checkedControl } from "./control.js";
 import { Director } from "./director.js";
 import type { EndEvent, RunEvent } from "./event.generated.js";
-import {
-	crashed,
-	fromEnd,
-	fromLink,
-	neverStarted,
-	stalled,
-	toEnd,
-	vanished,
-} from "./failure.js";
-import {
-	RunFolder,
-	readPredictions,
-	readWorkerLog,
-	runFiles,
-} from "./folder.js";
+import { crashed, fromEnd, toEnd, vanished } from "./failure.js";
+import { RunFolder, readPredictions, runFiles } from "./folder.js";
 import { currentEvents, type History, readHistory } from "./history.js";
 import { demandOrder, isEvent, RunJournal } from "./journal.js";
 import { evaluateKept } from "./kept-weights.js";
-import { LastLines } from "./last-lines.js";
-import { Liveness, type Stall, type StallTimeouts } from "./liveness.js";
-import { LogGate } from "./log-gate.js";
 import { Milestone } from "./milestone.js";
 import { checkpointFolder, promote } from "./promotion.js";
 import type { EventStream } from "./stream.js";
 
 /** How a run is carried out; what is trained is the spec's matter. */
-export interface SessionOptions {
-	readonly runId: string;
+export interface SessionOptions extends AttendanceOptions {
 	readonly spec: ResolvedSpec;
 	/** Rows of the program, which the spec expects in `data/<split>` of the run folder. */
 	readonly rows?: Readonly<Record<string, RowsInput>>;
@@ -68,26 +42,12 @@ export interface SessionOptions {
 	readonly resumes?: boolean;
 	/** Comes back to the detached run that is in the folder. */
 	readonly attaches?: boolean;
-	/** The worker outlives this process. */
-	readonly detached?: boolean;
 	/** Scores weights as they are; training when left out. */
 	readonly task?: EvaluateTask;
 	readonly python: string | undefined;
 	readonly wheels: string | undefined;
 	readonly metrics: Readonly<Record<string, OwnMetric>>;
-	/** Another program than the worker, for tests of the link. */
-	readonly program?: WorkerProgram;
-	/** How long the worker may take to say hello. */
-	readonly startTimeoutMs: number;
-	/** How long an ending worker may take before it is killed. */
-	readonly graceMs: number;
-	/** How long a worker may be silent, or a stage not get on. */
-	readonly stallTimeouts: StallTimeouts;
 }
-
-/** How long a worker may take to print its stacks, and for how long nothing follows them. */
-const stacksMs = 2_000;
-const quietMs = 200;
 
 export class Session<Result> {
 	readonly #options: SessionOptions;
@@ -95,31 +55,16 @@ export class Session<Result> {
 	readonly #stream: EventStream;
 	#attempt = 1;
 	readonly #cancel = new AbortController();
-	readonly #stderr = new LastLines();
-	readonly #liveness: Liveness;
-	readonly #log = new LogGate((event) => this.#journal?.say(event));
-	#redact = redactor();
+	readonly #attendance: Attendance;
 	#journal: RunJournal | undefined;
 	#director: Director | undefined;
-	#link: Link | undefined;
-	/** What was to be told before there was a line. */
-	readonly #untold: ControlMessage[] = [];
-	#worker: WorkerProcess | undefined;
 	#directing: Promise<void> = Promise.resolve();
 	#steps = 0;
 	#end: EndEvent | undefined;
 	/** The worker's end, kept back until all is decided and handed over: nothing follows an end. */
 	#lastWords: EndEvent | undefined;
 	#python = "";
-	#failure: unknown;
-	/** What the worker says is not taken any more; it stands in its own log. */
-	#isDeaf = false;
 	readonly #opened = new Milestone();
-	readonly #greeted = new Milestone();
-	/** The worker needs this process no more. */
-	readonly #onItsOwn = new Milestone();
-	/** This process takes no more part. */
-	readonly #left = new Milestone();
 
 	constructor(
 		options: SessionOptions,
@@ -129,9 +74,21 @@ export class Session<Result> {
 		this.#options = options;
 		this.#resultOf = resultOf;
 		this.#stream = stream;
-		this.#liveness = new Liveness(options.stallTimeouts, (stall) =>
-			this.#endStalled(stall),
-		);
+		const session = this;
+		this.#attendance = new Attendance(options, this.#cancel.signal, {
+			get steps() {
+				return session.#steps;
+			},
+			get hasBegun() {
+				return session.hasBegun;
+			},
+			get hasEnded() {
+				return session.#end !== undefined;
+			},
+			take: (events, folder) => this.#takeEvents(events, folder),
+			say: (event) => this.#journal?.say(event),
+			settled: () => this.#directing,
+		});
 	}
 
 	/** The whole attempt. It leaves no process behind, and before the first step no file either, or what was there. */
@@ -150,7 +107,7 @@ export class Session<Result> {
 			folder.close();
 			return result;
 		} catch (error) {
-			if (this.#left.isReached) {
+			if (this.#attendance.isLeft) {
 				folder.leave();
 				throw error;
 			}
@@ -169,7 +126,8 @@ export class Session<Result> {
 	/** Whatever cannot be written any more must not hide why. */
 	#sayEnd(error: unknown): void {
 		try {
-			this.#journal?.say(toEnd(error, this.#steps, this.#redact));
+			const { redact } = this.#attendance;
+			this.#journal?.say(toEnd(error, this.#steps, redact));
 		} catch {}
 	}
 
@@ -184,9 +142,7 @@ export class Session<Result> {
 	}
 
 	tell(message: ControlMessage): void {
-		const checked = checkedControl(message);
-		if (this.#link === undefined) this.#untold.push(checked);
-		else this.#link.send(checked);
+		this.#attendance.tell(message);
 	}
 
 	cancel(reason: unknown): void {
@@ -194,18 +150,8 @@ export class Session<Result> {
 	}
 
 	/** Lets the worker go on without this process, as soon as it has connected; the session ends with a `DetachedError`. */
-	async detach(): Promise<void> {
-		await this.#greeted.reached;
-		this.#worker?.detach();
-		await this.#onItsOwn.reached;
-		// A start or a stop that is still on its way would be lost.
-		await this.#link?.heard();
-		this.#leave();
-	}
-
-	#leave(): void {
-		this.#isDeaf = true;
-		this.#left.reach();
+	detach(): Promise<void> {
+		return this.#attendance.detach();
 	}
 
 	async #openFolder(): Promise<RunFolder> {
@@ -247,7 +193,12 @@ export class Session<Result> {
 		if (task !== undefined) folder.writeJson(runFiles.evaluation, task);
 		await this.#writeRows(folder);
 		const python = await this.#findPython();
-		return this.#follow(folder, 0, () => this.#startWorker(folder, python));
+		const ending = await this.#attendance.start(folder, this.#attempt, python, {
+			type: "start",
+			spec,
+			task: this.#task,
+		});
+		return this.#verdict(ending);
 	}
 
 	/** Goes on where the SDK before this one left off: with a worker that lives, or with what one has left. */
@@ -265,12 +216,18 @@ export class Session<Result> {
 		this.#direct(() => director.catchUp());
 		const { worker } = folder;
 		if (worker !== undefined)
-			return this.#follow(folder, taken, () => this.#invite(folder, worker));
+			return this.#verdict(
+				await this.#attendance.comeBack(folder, this.#attempt, worker, taken),
+			);
 		this.#takeEvents(unread, folder);
 		await this.#directing;
 		if (this.#end === undefined)
 			throw vanished(this.#steps, runId, folder.readOutput());
-		return this.#verdict({ exitCode: null, signal: null }, 0, 0);
+		return this.#verdict({
+			exit: { exitCode: null, signal: null },
+			pid: 0,
+			oomKills: 0,
+		});
 	}
 
 	/** Made once, however often it is asked for. */
@@ -310,160 +267,20 @@ export class Session<Result> {
 		}
 	}
 
-	async #openLink(folder: RunFolder, taken: number): Promise<Link> {
-		const { runId } = this.#options;
-		return Link.open(
-			{ runId, attempt: this.#attempt },
-			{
-				onHello: () => {
-					this.#greeted.reach();
-					this.#liveness.start();
-				},
-				onEvents: (events) => {
-					if (!this.#isDeaf) this.#takeEvents(events, folder);
-				},
-				onBeat: (beat) => {
-					this.#liveness.take(beat);
-					if (!beat.detached || this.#onItsOwn.isReached) return;
-					folder.detach();
-					this.#onItsOwn.reach();
-				},
-				onFault: (error) => this.#fail(fromLink(error, runId)),
-				onStranger: () =>
-					this.#journal?.say({
-						type: "warning",
-						code: "STRANGER_REFUSED",
-						message:
-							"Another process tried to connect to this run without its key and was refused.",
-						data: null,
-					}),
-			},
-			taken,
-		);
-	}
-
-	async #startWorker(
-		folder: RunFolder,
-		python: string,
-	): Promise<WorkerProcess> {
-		const { runId, spec, graceMs, program, detached } = this.#options;
-		const worker = await startWorker({
-			python,
-			...(program === undefined ? {} : { program }),
-			bootstrap: {
-				...this.#link?.address,
-				runId,
-				attempt: this.#attempt,
-				runFolder: folder.path,
-				cacheFolder: cacheFolder(),
-				graceMs,
-				lease: !detached,
-			},
-			trackers: spec.tracking.map(({ kind }) => kind),
-			onLine: (stream, text) => this.#sayLine(stream, text),
-		});
-		folder.shareWith(worker.pid, graceMs);
-		if (detached) folder.detach();
-		this.tell({ type: "start", spec, task: this.#task });
-		return worker;
-	}
-
-	/** Tells a detached worker where it is awaited. */
-	#invite(folder: RunFolder, id: ProcessId): WorkerProcess {
-		const invitation = { ...this.#link?.address, attempt: this.#attempt };
-		folder.writeJson(runFiles.invitation, invitation);
-		void this.#greeted.reached.then(() => folder.remove(runFiles.invitation));
-		return adoptWorker(id);
-	}
-
-	/** From when the worker is there to its exit, where everything is known, or to when this process leaves it. */
-	async #follow(
-		folder: RunFolder,
-		taken: number,
-		begin: () => WorkerProcess | Promise<WorkerProcess>,
-	): Promise<EndEvent> {
-		const link = await this.#openLink(folder, taken);
-		this.#link = link;
-		for (const message of this.#untold.splice(0)) link.send(message);
-		this.#redact = redactor([link.address.secretKey, link.address.publicKey]);
-		try {
-			return await this.#untilExit(folder, await begin());
-		} finally {
-			await link.close();
-		}
-	}
-
-	async #untilExit(
-		folder: RunFolder,
-		worker: WorkerProcess,
-	): Promise<EndEvent> {
-		const { startTimeoutMs, graceMs } = this.#options;
-		this.#worker = worker;
-		const oomKills = countOomKills();
-		const startTimer = setTimeout(() => {
-			if (this.#greeted.isReached) return;
-			const error = neverStarted(startTimeoutMs, this.#stderr.last);
-			if (folder.worker === undefined) this.#kill(error);
-			else {
-				// It may be held for a while, and has work of its own.
-				this.#failure ??= error;
-				this.#leave();
-			}
-		}, startTimeoutMs);
-		const onCancel = () => {
-			this.tell({ type: "cancel" });
-			void worker.end(graceMs);
-		};
-		const { signal } = this.#cancel;
-		signal.addEventListener("abort", onCancel);
-		if (signal.aborted) onCancel();
-		try {
-			const exit = await Promise.race([worker.exited, this.#left.reached]);
-			await this.#link?.close();
-			if (exit === undefined) return await this.#goWithout(folder, worker);
-			// What it could not send any more, it has written down.
-			if (!this.#isDeaf) this.#takeEvents(this.#unreceived(folder), folder);
-			await this.#directing;
-			this.#log.close();
-			if (this.#onItsOwn.isReached)
-				for (const line of folder.readOutput())
-					this.#stderr.push(this.#redact(line));
-			return this.#verdict(exit, worker.pid, countOomKills() - oomKills);
-		} finally {
-			this.#liveness.stop();
-			folder.remove(runFiles.invitation);
-			clearTimeout(startTimer);
-			signal.removeEventListener("abort", onCancel);
-		}
-	}
-
-	/** Decides what is there to decide, and leaves. */
-	async #goWithout(folder: RunFolder, worker: WorkerProcess): Promise<never> {
-		await this.#directing;
-		this.#log.close();
-		worker.release();
-		throw this.#failure ?? new DetachedError(this.#options.runId, folder.path);
-	}
-
 	get #task(): Task {
 		const scored = this.#director?.decided ?? [];
 		const resume = this.#attempt === 1 ? null : { scored };
 		return this.#options.task ?? { kind: "train", resume };
 	}
 
-	#unreceived(folder: RunFolder): readonly RunEvent[] {
-		return readWorkerLog(folder.path)
-			.filter(({ attempt }) => attempt === this.#attempt)
-			.slice(this.#link?.received ?? 0);
-	}
-
-	#verdict(exit: WorkerExit, pid: number, oomKills: number): EndEvent {
+	#verdict({ exit, pid, oomKills }: Ending): EndEvent {
 		const { signal } = this.#cancel;
 		const { runId } = this.#options;
-		if (this.#failure !== undefined) throw this.#failure;
+		const { failure, stderr } = this.#attendance;
+		if (failure !== undefined) throw failure;
 		if (signal.aborted) throw new CanceledError(signal.reason, runId);
 		if (this.#end === undefined)
-			throw crashed(exit, pid, this.#steps, this.#stderr, oomKills, runId);
+			throw crashed(exit, pid, this.#steps, stderr, oomKills, runId);
 		if (this.#end.error !== null) throw fromEnd(this.#end.error, runId);
 		if (this.#end.adapter === null && this.#options.task === undefined)
 			throw new CanceledError("stopped before the first step", runId);
@@ -484,7 +301,7 @@ export class Session<Result> {
 			this.#note(event, folder);
 		if (!held) return;
 		this.#lastWords = this.#end = last;
-		void this.#worker?.end(this.#options.graceMs);
+		this.#attendance.end();
 	}
 
 	/** What is left to do of a run that has ended well, before its end is told. */
@@ -593,7 +410,7 @@ export class Session<Result> {
 			});
 		if (event.type === "end") {
 			this.#end = event;
-			void this.#worker?.end(this.#options.graceMs);
+			this.#attendance.end();
 		}
 		this.#direct(() => this.#director?.take(event));
 	}
@@ -601,46 +418,9 @@ export class Session<Result> {
 	/** One after the other: a decision rests on those before it. */
 	#direct(work: () => Promise<void> | undefined): void {
 		this.#directing = this.#directing.then(work).catch((error) => {
-			this.#failure ??= error;
+			this.#attendance.blame(error);
 			this.tell({ type: this.hasBegun ? "stop" : "cancel" });
 		});
-	}
-
-	/** Something broke on this side of the line, or on it: what was trained is still saved, by the worker alone. */
-	#fail(error: unknown): void {
-		this.#failure ??= error;
-		this.#isDeaf = true;
-		if (this.hasBegun) this.#worker?.abandon();
-		void this.#worker?.end(this.hasBegun ? this.#options.graceMs : 0);
-	}
-
-	/** The worker itself does not work any more. */
-	#kill(error: unknown): void {
-		this.#failure ??= error;
-		void this.#worker?.end(0);
-	}
-
-	async #endStalled(stall: Stall): Promise<void> {
-		const worker = this.#worker;
-		if (worker === undefined || this.#end !== undefined) return;
-		const isStopped = worker.isStopped();
-		const stacks = isStopped ? undefined : await this.#stacksOf(worker);
-		const { runId } = this.#options;
-		this.#kill(
-			stalled(stall, isStopped, this.#steps, stacks, this.#stderr, runId),
-		);
-	}
-
-	async #stacksOf(worker: WorkerProcess): Promise<string | undefined> {
-		const before = this.#stderr.count;
-		const deadline = performance.now() + stacksMs;
-		worker.printStacks();
-		for (let seen = -1; performance.now() < deadline; ) {
-			await delay(quietMs);
-			if (this.#stderr.count === seen) break;
-			if (this.#stderr.count > before) seen = this.#stderr.count;
-		}
-		return this.#stderr.stacks(before);
 	}
 
 	#sayInstall({ state, doneBytes, totalBytes, message }: InstallProgress) {
@@ -653,16 +433,6 @@ export class Session<Result> {
 			unit: "bytes",
 			message: message || null,
 		});
-	}
-
-	#sayLine(stream: "stdout" | "stderr", text: string): void {
-		const clean = this.#redact(text);
-		if (stream === "stderr") this.#stderr.push(clean);
-		try {
-			this.#log.take(stream, clean);
-		} catch (error) {
-			this.#fail(error);
-		}
 	}
 
 	async #unlessCanceled<T>(work: Promise<T>): Promise<T> {
