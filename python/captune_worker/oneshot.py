@@ -1,6 +1,7 @@
-"""A worker for one question: takes it from standard input, leaves the answer in a file.
+"""``python -m captune_worker.oneshot``: a worker for one question.
 
-What it prints on the way is nobody's business but a crash report's.
+It takes the question from standard input and leaves the answer in a file; what it
+prints on the way is nobody's business but a crash report's.
 """
 
 import os
@@ -9,15 +10,15 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal
 
 import msgspec
 
 from .errors import Refusal
 from .events import EndError
-
-Asked = TypeVar("Asked")
+from .imports import uncollected
 
 EXIT_ABANDONED = 124
 
@@ -25,12 +26,21 @@ EXIT_ABANDONED = 124
 class Question(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The one line of standard input; the twin of ``sdk/run/one-shot.ts``."""
 
+    work: Literal["preview", "export", "push"]
     answer_file: str
     """In a folder that is for nothing else."""
     request: msgspec.Raw
 
 
-def serve(kind: type[Asked], work: Callable[[Asked], Any]) -> None:
+MODULES = {
+    "preview": "captune_worker.preview",
+    "export": "captune_worker.export.exporter",
+    "push": "captune_worker.export.push",
+}
+"""Each has a ``Request``, and ``answer(request)``."""
+
+
+def main() -> None:
     """Answers one question: ``{"value"}``, or ``{"error"}`` as the end of a run has it.
 
     Whoever asked holds standard input open; when that ends, nobody waits any more.
@@ -39,13 +49,17 @@ def serve(kind: type[Asked], work: Callable[[Asked], Any]) -> None:
     question = msgspec.json.decode(line, type=Question)
     folder = Path(question.answer_file).parent
     threading.Thread(target=_end_with_asker, args=[folder], daemon=True).start()
-    content = msgspec.json.encode(
-        _answer(lambda: work(msgspec.json.decode(question.request, type=kind)))
-    )
+    content = msgspec.json.encode(_answer(lambda: _work(question)))
     file = Path(question.answer_file)
     partial = file.with_name(f"{file.name}.partial")
     partial.write_bytes(content)
     partial.replace(file)
+
+
+def _work(question: Question) -> Any:
+    with uncollected():
+        module = import_module(MODULES[question.work])
+    return module.answer(msgspec.json.decode(question.request, type=module.Request))
 
 
 def _end_with_asker(folder: Path) -> None:
@@ -73,3 +87,7 @@ def _answer(work: Callable[[], Any]) -> dict[str, Any]:
             traceback=traceback.format_exc(),
         )
     return {"error": error}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,4 @@
-"""``python -m captune_worker.preview``: what the model will see, before any training.
+"""What the model will see, before any training.
 
 Everything up to the model's weights is done as a run does it, so that it refuses what a
 run refuses.
@@ -19,7 +19,6 @@ from .examples import IGNORED, Example, collate
 from .facts import split_facts
 from .hub import fetch_processor
 from .loading import load_processor, longest_row
-from .oneshot import serve
 from .phi3_v.tiling import TILE
 from .pixels import Pool, View
 from .spec import Spec, parse
@@ -185,7 +184,3 @@ def answer(request: Request) -> Preview:
     """
     folder, cache = Path(request.folder), Path(request.cache_folder)
     return make_preview(parse(request.spec), request.rows, folder, cache)
-
-
-if __name__ == "__main__":
-    serve(Request, answer)

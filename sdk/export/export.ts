@@ -146,7 +146,7 @@ export async function writeExport(
 	try {
 		const written = await askWorker<Omit<ExportedModel, "folder" | "form">>({
 			python,
-			module: "captune_worker.export",
+			work: "export",
 			request: {
 				form,
 				weights: source.weights,

@@ -101,7 +101,7 @@ export async function push(
 			}));
 		return await askWorker<PushedModel>({
 			python,
-			module: "captune_worker.export.push",
+			work: "push",
 			request: {
 				folder: exported.folder,
 				readme: renderCard(exported, source, { place: repository }),

@@ -128,7 +128,7 @@ export function previewResolved(
 	mkdirSync(folder, { recursive: true });
 	return askWorker<PreviewData>({
 		python,
-		module: "captune_worker.preview",
+		work: "preview",
 		request: { spec, rows, folder, cacheFolder: cacheFolder() },
 		subject: "The preview",
 		signal,

@@ -10,8 +10,7 @@ import { fromEnd } from "./failure.js";
 
 export interface OneShot {
 	readonly python: string;
-	/** Module of the worker that answers. */
-	readonly module: string;
+	readonly work: "preview" | "export" | "push";
 	/** What is asked. */
 	readonly request: unknown;
 	/** What fails where it fails, to begin a sentence: "The preview". */
@@ -27,7 +26,7 @@ export interface OneShot {
  */
 export async function askWorker<Answer>({
 	python,
-	module,
+	work,
 	request,
 	subject,
 	signal,
@@ -38,8 +37,8 @@ export async function askWorker<Answer>({
 		const lines: string[] = [];
 		const worker = await startWorker({
 			python,
-			bootstrap: { answerFile, request },
-			program: { module, code: workerCode },
+			bootstrap: { work, answerFile, request },
+			program: { module: "captune_worker.oneshot", code: workerCode },
 			onLine: (_, text) => lines.push(text),
 		});
 		const onAbort = () => void worker.end(0);

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 import torch
-from captune_worker.export.__main__ import Request, export
+from captune_worker.export.exporter import Request, export
 from peft import LoraConfig, get_peft_model
 from transformers.utils import logging
 from true_size import make_model, write_folder

@@ -1,4 +1,4 @@
-"""``python -m captune_worker.export``: writes one export, and looks whether it answers as it should.
+"""Writes one export, and looks whether it answers as it should.
 
 The folder appears under another name; whoever asked gives it its own, with a README.
 """
@@ -18,7 +18,6 @@ from transformers.utils import logging as transformers_logging
 
 from ..errors import Refusal, issue
 from ..hub import EMBEDDED, fetch_model
-from ..oneshot import serve
 from ..spec import Model
 from .layout import write_adapter, write_model
 from .tuned import (
@@ -191,13 +190,11 @@ def _disk_full(request: Request) -> Refusal:
     return Refusal("DISK_FULL", "Nothing was exported", [problem])
 
 
-def main() -> None:
-    """Answers one request."""
+def answer(request: Request) -> Exported:
+    """Raises:
+    Refusal: as ``export``.
+    """
     warnings.simplefilter("ignore", FutureWarning)
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
-    serve(Request, export)
-
-
-if __name__ == "__main__":
-    main()
+    return export(request)

@@ -1,4 +1,4 @@
-"""``python -m captune_worker.export.push``: puts a folder on the hub, in one commit.
+"""Puts a folder on the hub, in one commit.
 
 The token is where huggingface_hub looks for it: ``HF_TOKEN``, or what its login left.
 """
@@ -11,7 +11,6 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError
 from huggingface_hub.utils import disable_progress_bars
 
 from ..errors import Refusal, issue
-from ..oneshot import serve
 
 README = "README.md"
 TOKEN_REMEDY = "Set HF_TOKEN to a token that may write there."
@@ -115,11 +114,9 @@ def _failed(request: Request, error: Exception) -> Refusal:
     return Refusal("HUB_PUSH_FAILED", "Nothing was pushed to the hub", [problem])
 
 
-def main() -> None:
-    """Answers one request."""
+def answer(request: Request) -> Pushed:
+    """Raises:
+    Refusal: as ``push``.
+    """
     disable_progress_bars()
-    serve(Request, push)
-
-
-if __name__ == "__main__":
-    main()
+    return push(request)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from captune_worker.errors import Refusal
-from captune_worker.export.__main__ import Request, export
+from captune_worker.export.exporter import Request, export
 from captune_worker.export.layout import write_model
 from captune_worker.export.verify import Row
 from peft import PeftModel
@@ -234,7 +234,7 @@ def test_what_does_not_fit_is_refused_and_nothing_is_left(
         causal.lm_head.weight.data[5] += 0.01
         write_model(path, causal, *rest)
 
-    monkeypatch.setattr("captune_worker.export.__main__.write_model", damage)
+    monkeypatch.setattr("captune_worker.export.exporter.write_model", damage)
     with pytest.raises(Refusal) as caught:
         export(ask(run, checkpoint, folder))
     assert caught.value.code == "EXPORT_MISMATCH"
@@ -244,7 +244,7 @@ def test_what_does_not_fit_is_refused_and_nothing_is_left(
         (path / "half").touch()
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("captune_worker.export.__main__.write_model", fill)
+    monkeypatch.setattr("captune_worker.export.exporter.write_model", fill)
     with pytest.raises(Refusal) as caught:
         export(ask(run, checkpoint, folder))
     assert caught.value.code == "DISK_FULL"

@@ -63,7 +63,7 @@ def push(folder: Path, tmp_path: Path) -> Callable[..., dict[str, Any]]:
             **changes,
         }
         worker = subprocess.Popen(
-            [sys.executable, "-m", "captune_worker.export.push"],
+            [sys.executable, "-m", "captune_worker.oneshot"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -79,8 +79,8 @@ def push(folder: Path, tmp_path: Path) -> Callable[..., dict[str, Any]]:
         )
         with worker:
             # It ends with whoever asks: standard input stays open until it has answered.
-            question = json.dumps({"answerFile": str(answer), "request": request})
-            worker.stdin.write(question + "\n")
+            question = {"work": "push", "answerFile": str(answer), "request": request}
+            worker.stdin.write(json.dumps(question) + "\n")
             worker.stdin.flush()
             said = worker.stdout.read()
         assert worker.returncode == 0, said
