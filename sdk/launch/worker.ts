@@ -86,7 +86,8 @@ export async function startWorker({
 	child.stdin.on("error", () => {}); // told by the exit
 	child.stdin.write(`${JSON.stringify(bootstrap)}\n`);
 	const exited = child.then(async (result): Promise<WorkerExit> => {
-		await Promise.race([Promise.all(lines), delay(500)]);
+		const patience = delay(500, undefined, { ref: false });
+		await Promise.race([Promise.all(lines), patience]);
 		return {
 			exitCode: result.exitCode ?? null,
 			signal: result.signal ?? null,

@@ -1,9 +1,14 @@
 import { readFileSync } from "node:fs";
+import { Ajv2020 } from "ajv/dist/2020.js";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { JsonSchema } from "../../sdk/schema/fields.js";
 import { generatedFiles } from "../../sdk/schema/generate.js";
 import { compileJudge } from "../../sdk/schema/judge.js";
+import {
+	generateSettingsSchema,
+	loadSettingsSchema,
+} from "../../sdk/serving/schema.js";
 
 const root = new URL("../../", import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, root), "utf8");
@@ -29,6 +34,16 @@ const names = [
 	"serving-control",
 	"serving-event",
 ];
+
+test("every schema is one by the meta-schema", () => {
+	const ajv = new Ajv2020();
+	const published = names.map((name) =>
+		JSON.parse(read(`schemas/${name}.schema.json`)),
+	);
+	for (const one of [...published, loadSettingsSchema, generateSettingsSchema])
+		assert.ok(ajv.validateSchema(one), ajv.errorsText());
+	assert.not.ok(ajv.validateSchema({ type: "objekt" }));
+});
 
 for (const name of names) {
 	const judge = compileJudge(
