@@ -6,6 +6,7 @@ import * as assert from "uvu/assert";
 import { finetune, hashSpec, type RunEvent } from "../../sdk/index.js";
 import { shortSpec } from "../support/airplanes.js";
 import { checkedLog } from "../support/events.js";
+import { temporaryFolder } from "../support/folders.js";
 import { pythonTest, testPython } from "../support/python.js";
 
 const options = testPython === undefined ? {} : { python: testPython };
@@ -21,6 +22,7 @@ pythonTest(
 	async () => {
 		const run = finetune(
 			shortSpec({
+				output: { folder: join(temporaryFolder(), "run") },
 				evaluation: {
 					kind: "generate",
 					everySteps: 2,

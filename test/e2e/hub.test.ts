@@ -78,7 +78,7 @@ pythonTest("a gated model, and one that keeps breaking off", async () => {
 			const error = await finetune(
 				shortSpec({
 					model: { nameOrPath: repository },
-					output: { folder: join(parent, "run") },
+					output: { folder: join(parent, "run"), report: false },
 				}),
 				{ python },
 			).then(

@@ -33,7 +33,7 @@ function spec(folder: string): Spec {
 		},
 		evaluation: { kind: "generate", everySteps: 2, maxNewTokens: 12 },
 		compute: { kind: "local", loaderWorkers: 0 },
-		output: { folder: join(temporaryFolder(), folder) },
+		output: { folder: join(temporaryFolder(), folder), report: false },
 	});
 }
 

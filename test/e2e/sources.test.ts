@@ -128,7 +128,7 @@ pythonTest("all sources train to the same numbers", async () => {
 		}),
 	);
 	for (const train of [inMemory, later(inMemory), talks]) {
-		const output = { folder: join(temporaryFolder(), "run") };
+		const output = { folder: join(temporaryFolder(), "run"), report: false };
 		facts.push(
 			await factsOf(
 				finetune(
@@ -218,7 +218,7 @@ pythonTest(
 			{
 				...spec,
 				data: { ...spec.data, onBadRow: "fail" },
-				output: { folder: join(temporaryFolder(), "run") },
+				output: { folder: join(temporaryFolder(), "run"), report: false },
 			},
 			python,
 		).catch((error) => error);

@@ -35,7 +35,7 @@ const runOf = (spec: Pick<Spec, "data" | "training" | "evaluation">) =>
 			model: { nameOrPath: "captune/airplanes-tiny", imageCrops: 1 },
 			method: { kind: "full" },
 			checkpoints: { keep: 1 },
-			output: { folder: join(temporaryFolder(), "run") },
+			output: { folder: join(temporaryFolder(), "run"), report: false },
 			...spec,
 			data: {
 				...spec.data,

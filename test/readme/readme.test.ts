@@ -36,6 +36,8 @@ const expected: Readonly<Record<string, readonly (RegExp | string)[]>> = {
 };
 
 const copy = join(temporaryFolder(), "captune");
+// What `npx tsx` runs, without the half second that npx takes.
+const tsx = join(copy, "node_modules", ".bin", "tsx");
 const quickstartFolder = join(temporaryFolder(), "quickstart");
 const [quickstartCommand = ""] = blocksOf("README.md", "sh");
 let quickstart: ReturnType<typeof startQuickstart> | undefined;
@@ -139,7 +141,7 @@ async function runBlock(text: string): Promise<string> {
 		file,
 		text.replace(`epochs: ${longEpochs},`, `epochs: ${shortEpochs},`),
 	);
-	const { stdout } = await execa("npx", ["tsx", file], { cwd: copy });
+	const { stdout } = await execa(tsx, [file], { cwd: copy });
 	scriptFolder ||= /^report\s+(.*)\/report\.html$/m.exec(stdout)?.[1] ?? "";
 	return stdout;
 }

@@ -6,7 +6,7 @@ import { temporaryFolder } from "./folders.js";
 const drawn = (split: "train" | "validation" | "test", count: number) =>
 	({ kind: "airplanes", split, seed: 11, count }) as const;
 
-/** Four steps on twelve pictures, evaluated twice; parts of it may be replaced. */
+/** Four steps on twelve pictures, evaluated twice, without a page; parts of it may be replaced. */
 export function shortSpec(changes: Partial<Spec> = {}): Spec {
 	return {
 		model: { nameOrPath: "captune/airplanes-tiny" },
@@ -22,7 +22,7 @@ export function shortSpec(changes: Partial<Spec> = {}): Spec {
 			learningRate: 1e-3,
 		},
 		evaluation: { kind: "generate", everySteps: 2, maxNewTokens: 32 },
-		output: { folder: join(temporaryFolder(), "run") },
+		output: { folder: join(temporaryFolder(), "run"), report: false },
 		...changes,
 	};
 }

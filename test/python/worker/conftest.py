@@ -102,6 +102,7 @@ def plain_spec(checkpoint: Path, rows: Path) -> dict[str, Any]:
         warmupRatio=0,
         gradientCheckpointing="auto",
     )
+    plain["compute"]["loaderWorkers"] = 0
     plain["evaluation"].update(scoreTimeoutMs=0, maxNewTokens=8)
     return plain
 
