@@ -1,5 +1,5 @@
 // `npm run test:soak`: what `npm test` does in part, whole (the soak, the fuzzing); then every test of a fault many
-// times: `--times 20`, or another number, `--lanes 8` at once; `-- link run` takes only the files with one of the words.
+// times: `--times 20`, or another number, `--lanes 8` at once; `-- link run` takes only what has one of the words.
 // `CAPTUNE_TEST_PYTHON` names an interpreter that has the test tools already.
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -12,22 +12,13 @@ import { runInLanes } from "./support/lanes.js";
 import { Surroundings } from "./support/leftovers.js";
 import { ensureTestTools } from "./support/tools.js";
 
-const whole = [
-	"test/link/soak.test.ts",
-	"test/fuzz/specs.test.ts",
-	"test/fuzz/frames.test.ts",
-	"test/python/fuzz",
-];
-/** Files of every test that the table of promises names. */
-const faults = [
-	...new Set(
-		[
-			...readFileSync("sdk/run/PROMISES.md", "utf8").matchAll(
-				/`(test\/[^`]+\.(?:ts|py))`/g,
-			),
-		].map(([, file]) => file as string),
-	),
-].filter((file) => !whole.includes(file));
+/** What one process runs: a file of TypeScript, or whatever pytest takes. */
+interface Part {
+	readonly name: string;
+	readonly tests: readonly string[];
+	readonly times: number;
+	readonly isWhole: boolean;
+}
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const { values, positionals: words } = parseArgs({
@@ -38,6 +29,34 @@ const { values, positionals: words } = parseArgs({
 	allowPositionals: true,
 });
 const times = Number(values.times);
+
+const whole = [
+	"test/link/soak.test.ts",
+	"test/fuzz/specs.test.ts",
+	"test/fuzz/frames.test.ts",
+	"test/python/fuzz",
+].map((name): Part => ({ name, tests: [name], times: 1, isWhole: true }));
+
+/** Every test that the table of promises names: of TypeScript its whole file, of Python the test itself. */
+const promises = readFileSync(join(root, "sdk/run/PROMISES.md"), "utf8");
+const named = (pattern: RegExp) => [
+	...new Set(
+		[...promises.matchAll(pattern)].map(([, ...parts]) => parts.join("::")),
+	),
+];
+const ofPython = named(/`(test\/[^`]+\.py)`: `(test_\w+)`/g);
+const faults = [
+	...named(/`(test\/[^`]+\.ts)`/g).map((name) => ({ name, tests: [name] })),
+	{ name: `test/python, ${ofPython.length} tests`, tests: ofPython },
+]
+	.filter(({ name }) => whole.every((part) => part.name !== name))
+	.map((part): Part => ({ ...part, times, isWhole: false }));
+
+const parts = [...whole, ...faults].filter(
+	({ tests }) =>
+		words.length === 0 ||
+		tests.some((test) => words.some((word) => test.includes(word))),
+);
 const testPython =
 	process.env["CAPTUNE_TEST_PYTHON"] ??
 	(await ensureTestTools(
@@ -45,56 +64,51 @@ const testPython =
 			await ensureEnvironment({ onProgress: installPrinter() })
 		).python,
 	));
-const wanted = (file: string) =>
-	words.length === 0 || words.some((word) => file.includes(word));
 
-const passed = new Map<string, number>();
-const seconds = new Map<string, number>();
+const passed = new Map(parts.map((part) => [part, 0]));
+const seconds = new Map(parts.map((part) => [part, 0]));
+const began = Date.now();
 await runInLanes(
-	[
-		...whole.filter(wanted).map((file) => ({
-			name: file,
-			run: () => once(file, 1, { CAPTUNE_TEST_WHOLE: "1" }),
-		})),
-		...Array.from({ length: times }, () => faults.filter(wanted))
-			.flat()
-			.map((file) => ({ name: file, run: () => once(file, times, {}) })),
-	],
+	Array.from({ length: times }, (_, round) =>
+		parts.filter((part) => round < part.times),
+	)
+		.flat()
+		.map((part) => ({ name: part.name, run: () => once(part) })),
 	Number(values.lanes),
 );
-const failures = [...passed].filter(
-	([file, count]) => count < (whole.includes(file) ? 1 : times),
-);
-for (const [file, count] of passed)
+for (const part of parts)
 	console.log(
-		`${file}: ${count} of ${whole.includes(file) ? 1 : times} times passed (${seconds.get(file)?.toFixed(0)} s)`,
+		`${part.name}: ${passed.get(part)} of ${part.times} times passed (${seconds.get(part)?.toFixed(0)} s)`,
 	);
+const minutes = ((Date.now() - began) / 60_000).toFixed(0);
+const failures = parts.filter((part) => passed.get(part) !== part.times);
+console.log(
+	`${parts.length - failures.length} of ${parts.length} parts passed every time (${minutes} min)`,
+);
 process.exitCode = failures.length > 0 ? 1 : 0;
 
-/** Runs a file once, in surroundings of its own, and counts. */
-async function once(
-	file: string,
-	count: number,
-	more: Record<string, string>,
-): Promise<void> {
+/** Runs a part once, in surroundings of its own, and counts. */
+async function once(part: Part): Promise<void> {
 	const started = Date.now();
-	const { output, isFailed } = await runOnce(file, more);
-	passed.set(file, (passed.get(file) ?? 0) + (isFailed ? 0 : 1));
-	seconds.set(file, (seconds.get(file) ?? 0) + (Date.now() - started) / 1000);
-	if (isFailed) console.log(`${file} failed:\n${output}`);
-	else if (count === 1) console.log(notes(output));
+	const { output, isFailed } = await runOnce(part);
+	const add = (map: Map<Part, number>, more: number) =>
+		map.set(part, (map.get(part) ?? 0) + more);
+	add(passed, isFailed ? 0 : 1);
+	add(seconds, (Date.now() - started) / 1_000);
+	if (isFailed) console.log(`${part.name} failed:\n${output}`);
+	else if (part.isWhole) console.log(notes(output));
 }
 
-async function runOnce(
-	file: string,
-	more: Record<string, string>,
-): Promise<{ readonly output: string; readonly isFailed: boolean }> {
+async function runOnce({
+	tests,
+	isWhole,
+}: Part): Promise<{ readonly output: string; readonly isFailed: boolean }> {
 	const surroundings = new Surroundings();
 	const basetemp = join(surroundings.folder, "pytest");
 	const pytest = ["-m", "pytest", "-c", "python/pyproject.toml", "-q", "-s"];
-	const [program, args] = file.endsWith(".ts")
-		? [process.execPath, ["--import", "tsx", file]]
-		: [testPython, [...pytest, `--basetemp=${basetemp}`, file]];
+	const [program, args] = tests.every((test) => test.endsWith(".ts"))
+		? [process.execPath, ["--import", "tsx", ...tests]]
+		: [testPython, [...pytest, `--basetemp=${basetemp}`, ...tests]];
 	const result = await execa(program, args, {
 		cwd: root,
 		reject: false,
@@ -107,7 +121,7 @@ async function runOnce(
 			OMP_NUM_THREADS: "1",
 			NO_COLOR: "1",
 			FORCE_COLOR: "0",
-			...more,
+			...(isWhole ? { CAPTUNE_TEST_WHOLE: "1" } : {}),
 		},
 	});
 	rmSync(basetemp, { recursive: true, force: true });
