@@ -135,9 +135,10 @@ async function runOnce({
 }
 
 /** The figures that tests tell. */
-const notes = (output: string) =>
-	output
+function notes(output: string): string {
+	return output
 		.split("\n")
 		.filter((line) => /^[•\s]*note:|passed|^skipped:/.test(line))
 		.map((line) => `  ${line.replace(/^[•\s]*/, "")}`)
 		.join("\n");
+}

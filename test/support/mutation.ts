@@ -81,7 +81,13 @@ function varied(random: Random, old: unknown): unknown {
 	if (typeof old === "boolean")
 		return pick(random, [!old, String(old), "auto"]);
 	if (Array.isArray(old))
-		return pick(random, [[], [...old, ...old], [old], old[0], { ...old }]);
+		return pick(random, [
+			[],
+			[...old, ...old],
+			[old],
+			old[0] ?? null,
+			{ ...old },
+		]);
 	if (old === null) return pick(random, [0, "", false, {}, []]);
 	return pick(random, [[old], Object.keys(old as object), null, {}]);
 }
