@@ -127,7 +127,10 @@ pythonTest("who listens on the line reads no caption", async () => {
 			onStranger: () => {},
 		},
 	);
-	const proxy = await openProxy(link.address.endpoint);
+	const heard: Buffer[] = [];
+	const proxy = await openProxy(link.address.endpoint, (chunk) =>
+		heard.push(chunk),
+	);
 	const worker = await startWorker({
 		python: testPython as string,
 		program: puppetProgram,
@@ -152,7 +155,7 @@ pythonTest("who listens on the line reads no caption", async () => {
 		});
 	await worker.exited;
 	await link.close();
-	const wire = proxy.overheard();
+	const wire = Buffer.concat(heard);
 	proxy.close();
 	assert.match(JSON.stringify(seen), secret);
 	assert.ok(wire.includes("CURVE"), "it is the line that was listened to");

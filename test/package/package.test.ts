@@ -1,5 +1,11 @@
 // What is published, as someone else installs it: packed, installed in an empty folder, used in every way.
-import { cpSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import {
+	cpSync,
+	existsSync,
+	mkdirSync,
+	readdirSync,
+	writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
@@ -8,7 +14,6 @@ import * as assert from "uvu/assert";
 import { shortSpec } from "../support/airplanes.js";
 import { temporaryFolder } from "../support/folders.js";
 import { pythonTest } from "../support/python.js";
-import { expectPromises } from "../support/quickstart.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const consumers = join(root, "test", "fixtures", "consumers");
@@ -133,15 +138,31 @@ pythonTest("finetune runs from the installed package", async () => {
 });
 
 pythonTest(
-	"the quickstart of the installed package keeps its promises on pictures drawn with another seed",
+	"the quickstart of the installed package trains with the test pictures that are asked for, and stops when told to",
 	async () => {
 		const folder = join(temporaryFolder(), "run");
-		const { stdout } = await execa(
-			join(esm, "node_modules", ".bin", "captune"),
-			["quickstart", "--test-seed", "7", "--output", folder],
-			{ cwd: esm },
+		const command = join(esm, "node_modules", ".bin", "captune");
+		const child = execa(
+			command,
+			["quickstart", "--test-seed", "7", "--output", folder, "--json"],
+			{ cwd: esm, reject: false },
 		);
-		expectPromises(folder, stdout, 64);
+		const lines: { readonly type: string; readonly [key: string]: unknown }[] =
+			[];
+		for await (const line of child) {
+			lines.push(JSON.parse(line));
+			const isFirst = !child.killed && lines.at(-1)?.type === "step";
+			if (isFirst) child.kill("SIGINT");
+		}
+		const { exitCode, stderr } = await child;
+		assert.is(exitCode, 75, stderr);
+		const data = lines.find(({ type }) => type === "data") as unknown as {
+			readonly splits: readonly { split: string; rows: number }[];
+		};
+		const rows = data.splits.find(({ split }) => split === "test")?.rows;
+		assert.is(rows, 64);
+		assert.is(lines.at(-1)?.["status"], "stopped");
+		assert.ok(existsSync(join(folder, "adapter", "adapter_config.json")));
 	},
 );
 

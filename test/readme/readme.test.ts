@@ -6,7 +6,10 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { temporaryFolder } from "../support/folders.js";
 import { pythonTest, testPython } from "../support/python.js";
-import { expectPromises } from "../support/quickstart.js";
+import {
+	expectPromises,
+	expectPromisesOnOthers,
+} from "../support/quickstart.js";
 import { blocksOf, files, pages, root } from "./pages.js";
 
 /** What each TypeScript block prints, in their order; a reason where it is only type-checked, by blocks.test.ts. */
@@ -118,6 +121,16 @@ pythonTest("npm run quickstart keeps its promises", async () => {
 	assert.is(exitCode, 0, all);
 	expectPromises(quickstartFolder, all, 16);
 });
+
+pythonTest(
+	"and on 64 pictures drawn with another seed, which its command takes too",
+	() =>
+		expectPromisesOnOthers(
+			quickstartFolder,
+			{ seed: 7, count: 64 },
+			testPython as string,
+		),
+);
 
 pythonTest("and the script trains what the quickstart trains", () => {
 	const specIn = (folder: string) => {

@@ -6,15 +6,16 @@ export interface Proxy {
 	readonly endpoint: string;
 	/** Breaks every connection; bytes under way are lost. Returns how many there were. */
 	cut(): number;
-	/** Everything that has gone through, both ways. */
-	overheard(): Buffer;
 	close(): void;
 }
 
-export async function openProxy(target: string): Promise<Proxy> {
+/** `onChunk` overhears what goes through, both ways. */
+export async function openProxy(
+	target: string,
+	onChunk: (chunk: Buffer) => unknown = () => {},
+): Promise<Proxy> {
 	const targetPort = Number(target.split(":").at(-1));
 	const sockets = new Set<Socket>();
-	const chunks: Buffer[] = [];
 	const server = createServer((client) => {
 		const upstream = connect(targetPort, "127.0.0.1");
 		for (const [from, to] of [
@@ -22,7 +23,7 @@ export async function openProxy(target: string): Promise<Proxy> {
 			[upstream, client],
 		] as const) {
 			sockets.add(from);
-			from.on("data", (chunk: Buffer) => chunks.push(chunk));
+			from.on("data", onChunk);
 			from.pipe(to);
 			from.on("error", () => to.destroy());
 			from.on("close", () => {
@@ -43,7 +44,6 @@ export async function openProxy(target: string): Promise<Proxy> {
 			for (const socket of sockets) socket.resetAndDestroy();
 			return count;
 		},
-		overheard: () => Buffer.concat(chunks),
 		close() {
 			for (const socket of sockets) socket.destroy();
 			server.close();
