@@ -1,5 +1,5 @@
 // The run's own log: gives events their place in the run, keeps them in the run folder, and hands them on.
-import { WorkerError } from "../errors.js";
+import { type Issue, WorkerError } from "../errors.js";
 import { compileJudge, type Judge } from "../schema/judge.js";
 import type { RunEvent } from "./event.generated.js";
 import { eventSchema } from "./event-schema.js";
@@ -80,29 +80,40 @@ export class RunJournal {
 	}
 }
 
-/**
- * Holds a worker to its own attempt, and to its end.
- *
- * @throws {WorkerError} PROTOCOL_ERROR for what another attempt said, or what follows an end.
- */
-export function demandOrder(
-	events: readonly unknown[],
+/** What a worker may say, and what it may not. */
+export interface Heard {
+	readonly events: readonly RunEvent[];
+	/** PROTOCOL_ERROR of the first that is no event by the schema, is of another attempt, or follows an end. */
+	readonly fault?: WorkerError;
+}
+
+/** Holds a worker to the schema, to its own attempt and to its end: what it says up to the first fault counts. */
+export function hear(
+	said: readonly unknown[],
 	{ runId, attempt }: Pick<RunEvent, "runId" | "attempt">,
 	end: RunEvent | undefined,
-): void {
+): Heard {
+	const events: RunEvent[] = [];
 	let isOver = end !== undefined;
-	for (const event of events.filter(isEvent)) {
+	for (const one of said) {
+		const issues = judge(one);
+		if (issues.length > 0) return { events, fault: noEvent(one, issues) };
+		const event = one as RunEvent;
 		const what = isOver
 			? `"${event.type}" after its end`
 			: `of run ${event.runId}, attempt ${event.attempt}`;
-		if (isOver || event.runId !== runId || event.attempt !== attempt)
-			throw new WorkerError(
+		if (isOver || event.runId !== runId || event.attempt !== attempt) {
+			const fault = new WorkerError(
 				"PROTOCOL_ERROR",
 				`The worker of run ${runId}, attempt ${attempt}, sent an event ${what}.`,
 				{ runId, data: { event } },
 			);
+			return { events, fault };
+		}
 		isOver = event.type === "end";
+		events.push(event);
 	}
+	return { events };
 }
 
 let compiled: Judge | undefined;
@@ -117,11 +128,13 @@ export const isEvent = (value: unknown): value is RunEvent =>
 
 function checked(event: unknown): RunEvent {
 	const issues = judge(event);
-	if (issues.length > 0)
-		throw new WorkerError(
-			"PROTOCOL_ERROR",
-			`The worker sent an event that is none: ${issues[0]?.path} ${issues[0]?.reason}.`,
-			{ issues, data: { event } },
-		);
+	if (issues.length > 0) throw noEvent(event, issues);
 	return event as RunEvent;
 }
+
+const noEvent = (event: unknown, issues: readonly Issue[]) =>
+	new WorkerError(
+		"PROTOCOL_ERROR",
+		`The worker sent an event that is none: ${issues[0]?.path} ${issues[0]?.reason}.`,
+		{ issues, data: { event } },
+	);

@@ -26,7 +26,7 @@ import type { EndEvent, RunEvent } from "./event.generated.js";
 import { crashed, fromEnd, toEnd, vanished } from "./failure.js";
 import { RunFolder, readPredictions, runFiles } from "./folder.js";
 import { currentEvents, type History, readHistory } from "./history.js";
-import { demandOrder, isEvent, RunJournal } from "./journal.js";
+import { hear, RunJournal } from "./journal.js";
 import { evaluateKept } from "./kept-weights.js";
 import { Milestone } from "./milestone.js";
 import { checkpointFolder, promote } from "./promotion.js";
@@ -287,21 +287,21 @@ export class Session<Result> {
 		return this.#end;
 	}
 
-	#takeEvents(events: readonly unknown[], folder: RunFolder): void {
-		demandOrder(
-			events,
-			{ ...this.#options, attempt: this.#attempt },
-			this.#end,
-		);
+	#takeEvents(said: readonly unknown[], folder: RunFolder): void {
+		const { runId } = this.#options;
+		const attempt = { runId, attempt: this.#attempt };
+		const { events, fault } = hear(said, attempt, this.#end);
 		const last = events.at(-1);
 		const held = this.#options.task === undefined && isGoodEnd(last);
 		for (const event of this.#journal?.relay(
 			held ? events.slice(0, -1) : events,
 		) ?? [])
 			this.#note(event, folder);
-		if (!held) return;
-		this.#lastWords = this.#end = last;
-		this.#attendance.end();
+		if (held) {
+			this.#lastWords = this.#end = last;
+			this.#attendance.end();
+		}
+		if (fault !== undefined) throw fault;
 	}
 
 	/** What is left to do of a run that has ended well, before its end is told. */
@@ -450,7 +450,6 @@ export class Session<Result> {
 }
 
 /** Is it the end of a run that has done its steps, or was stopped? */
-const isGoodEnd = (event: unknown): event is EndEvent =>
-	isEvent(event) &&
-	event.type === "end" &&
+const isGoodEnd = (event: RunEvent | undefined): event is EndEvent =>
+	event?.type === "end" &&
 	(event.status === "completed" || event.status === "stopped");
