@@ -95,8 +95,10 @@ async function once(part: Part): Promise<void> {
 		map.set(part, (map.get(part) ?? 0) + more);
 	add(passed, isFailed ? 0 : 1);
 	add(seconds, (Date.now() - started) / 1_000);
-	if (isFailed) console.log(`${part.name} failed:\n${output}`);
-	else if (part.isWhole) console.log(notes(output));
+	const verdict = isFailed ? `failed:\n${output}` : "passed";
+	const took = ((Date.now() - started) / 1_000).toFixed(0);
+	console.log(`${part.name}, ${took} s: ${verdict}`);
+	if (part.isWhole && !isFailed) console.log(notes(output));
 }
 
 async function runOnce({
