@@ -19,8 +19,8 @@ interface Outcome {
 	output: string;
 }
 
-/** They hold a process to a time, which other work beside them would break. */
-const alone = ["test/e2e/endings.test.ts", "test/inspect/graphics.test.ts"];
+/** It holds a process to a time, which other work beside it would break. */
+const alone = ["test/inspect/deadlines.test.ts"];
 /** They build the package in its own folder. */
 const building = ["test/package/package.test.ts"];
 /** What others stand on comes first, then what takes longest, so that no lane ends long before the other. */
