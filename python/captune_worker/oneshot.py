@@ -19,6 +19,7 @@ import msgspec
 from .errors import Refusal
 from .events import EndError
 from .imports import uncollected
+from .redaction import redacted
 
 EXIT_ABANDONED = 124
 
@@ -86,7 +87,7 @@ def _answer(work: Callable[[], Any]) -> dict[str, Any]:
             message=f"The worker failed: {type(problem).__name__}: {problem}",
             traceback=traceback.format_exc(),
         )
-    return {"error": error}
+    return {"error": redacted(error)}
 
 
 if __name__ == "__main__":

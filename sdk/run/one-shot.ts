@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { CanceledError, WorkerError } from "../errors.js";
 import { workerCode } from "../launch/paths.js";
 import { startWorker } from "../launch/worker.js";
+import { redactor } from "../redaction.js";
 import type { EndError } from "./event.generated.js";
 import { fromEnd } from "./failure.js";
 
@@ -35,11 +36,12 @@ export async function askWorker<Answer>({
 	try {
 		const answerFile = join(folder, "answer.json");
 		const lines: string[] = [];
+		const redact = redactor();
 		const worker = await startWorker({
 			python,
 			bootstrap: { work, answerFile, request },
 			program: { module: "captune_worker.oneshot", code: workerCode },
-			onLine: (_, text) => lines.push(text),
+			onLine: (_, text) => lines.push(redact(text)),
 		});
 		const onAbort = () => void worker.end(0);
 		signal?.addEventListener("abort", onAbort);

@@ -11,6 +11,7 @@ import {
 	type WorkerProcess,
 } from "../launch/worker.js";
 import { Link } from "../link/link.js";
+import { redactor } from "../redaction.js";
 import { fromEnd, neverStarted } from "../run/failure.js";
 import { compileJudge, type Judge } from "../schema/judge.js";
 import { CallSink, type GenerateCall } from "./call.js";
@@ -131,6 +132,8 @@ export class ModelWorker {
 		const { python, startTimeoutMs, graceMs, signal } = this.#options;
 		const runId = basename(this.#folder);
 		this.#link = await this.#openLink(runId);
+		const { secretKey, publicKey } = this.#link.address;
+		const redact = redactor([secretKey, publicKey]);
 		const ready = new Promise<ReadyMessage>((resolve, reject) => {
 			this.#onReady = resolve;
 			this.#onFailure = reject;
@@ -160,7 +163,7 @@ export class ModelWorker {
 					lease: true,
 				},
 				onLine: (stream, text) => {
-					if (stream === "stderr") this.#stderr.push(text);
+					if (stream === "stderr") this.#stderr.push(redact(text));
 					if (this.#stderr.length > stderrLines) this.#stderr.shift();
 				},
 			});

@@ -1,5 +1,11 @@
 // Secrets, and what a run says, stay between the caller, the worker and the folder of the run.
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import {
+	chmodSync,
+	readdirSync,
+	readFileSync,
+	statSync,
+	writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -7,6 +13,9 @@ import { startWorker } from "../../sdk/launch/worker.js";
 import { Link } from "../../sdk/link/link.js";
 import { redactor } from "../../sdk/redaction.js";
 import type { RunEvent } from "../../sdk/run/event.generated.js";
+import { askWorker } from "../../sdk/run/one-shot.js";
+import type { LoadMessage } from "../../sdk/serving/messages.generated.js";
+import { ModelWorker } from "../../sdk/serving/model-worker.js";
 import { failureOf } from "../support/endings.js";
 import { temporaryFolder } from "../support/folders.js";
 import { openProxy } from "../support/proxy.js";
@@ -164,6 +173,43 @@ pythonTest("who listens on the line reads no caption", async () => {
 	assert.not.ok(wire.includes("osprey"));
 	assert.not.ok(wire.includes(link.address.secretKey));
 });
+
+test("nor are they in the error of a worker for one question, or of a model's", async () => {
+	const python = join(temporaryFolder(), "python");
+	writeFileSync(python, '#!/bin/sh\necho "a $HF_TOKEN b" >&2\nexit 3\n');
+	chmodSync(python, 0o755);
+	const [model] = examples("serving-control");
+	const errors = await withPlanted(() =>
+		Promise.all([
+			failureOf(
+				askWorker({ python, work: "push", request: {}, subject: "The push" }),
+				"WORKER_CRASHED",
+			),
+			failureOf(
+				ModelWorker.start(model as LoadMessage, {
+					python,
+					startTimeoutMs: 20_000,
+					graceMs: 1_000,
+					signal: undefined,
+					onDownload: () => {},
+				}),
+				"WORKER_CRASHED",
+			),
+		]),
+	);
+	for (const error of errors) {
+		assert.match(error.message, "Its last line: a *** b");
+		assert.match(JSON.stringify(error.data), "a *** b");
+	}
+});
+
+const examples = (name: string): readonly unknown[] =>
+	JSON.parse(
+		readFileSync(
+			new URL(`../../schemas/examples/${name}.json`, import.meta.url),
+			"utf8",
+		),
+	).valid;
 
 test("what looks like a secret is taken out, and nothing else", () => {
 	const redact = redactor(["linkkeylinkkey"], {

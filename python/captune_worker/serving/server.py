@@ -13,6 +13,7 @@ from ..events import EndError
 from ..examples import Example, by_regime, views_of
 from ..model import Answer
 from ..pixels import Pool
+from ..redaction import redacted
 from ..rows import BadRow
 from ..sampling import Sampling, drawing
 from .desk import Desk
@@ -61,7 +62,7 @@ def _load(
     except Canceled:
         return None
     except Exception as problem:  # noqa: BLE001 - whatever it is, the SDK must learn it
-        say(Failed(request_id=None, error=_error(problem)))
+        say(Failed(request_id=None, error=redacted(_error(problem))))
         return None
     say(
         Ready(
@@ -81,7 +82,7 @@ def _answer(call: Generate, loaded: LoadedModel, desk: Desk, say: Say) -> None:
     except Canceled:
         pass  # nobody waits for it
     except Exception as problem:  # noqa: BLE001 - the next call may go well
-        say(Failed(request_id=call.request_id, error=_error(problem)))
+        say(Failed(request_id=call.request_id, error=redacted(_error(problem))))
     else:
         say(Done(request_id=call.request_id))
 
