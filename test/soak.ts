@@ -47,16 +47,16 @@ const named = (pattern: RegExp) => [
 const ofPython = named(/`(test\/[^`]+\.py)`: `(test_\w+)`/g);
 const faults = [
 	...named(/`(test\/[^`]+\.ts)`/g).map((name) => ({ name, tests: [name] })),
-	{ name: `test/python, ${ofPython.length} tests`, tests: ofPython },
+	{ name: "tests in Python", tests: ofPython },
 ]
 	.filter(({ name }) => whole.every((part) => part.name !== name))
 	.map((part): Part => ({ ...part, times, isWhole: false }));
 
-const parts = [...whole, ...faults].filter(
-	({ tests }) =>
-		words.length === 0 ||
-		tests.some((test) => words.some((word) => test.includes(word))),
-);
+const isWanted = (test: string) =>
+	words.length === 0 || words.some((word) => test.includes(word));
+const parts = [...whole, ...faults]
+	.map((part) => ({ ...part, tests: part.tests.filter(isWanted) }))
+	.filter(({ tests }) => tests.length > 0);
 const testPython =
 	process.env["CAPTUNE_TEST_PYTHON"] ??
 	(await ensureTestTools(

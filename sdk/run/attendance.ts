@@ -273,12 +273,15 @@ export class Attendance {
 			const exit = await Promise.race([worker.exited, this.#left.reached]);
 			await link.close();
 			// What it could not send any more, it has written down.
-			if (exit !== undefined && !this.#isDeaf)
-				this.#principal.take(
-					eventsOf(folder, attempt).slice(link.received),
-					folder,
-				);
-			await this.#principal.settled();
+			try {
+				if (exit !== undefined && !this.#isDeaf)
+					this.#principal.take(
+						eventsOf(folder, attempt).slice(link.received),
+						folder,
+					);
+			} finally {
+				await this.#principal.settled();
+			}
 			this.#log.close();
 			if (exit === undefined) {
 				worker.release();

@@ -219,8 +219,11 @@ export class Session<Result> {
 			return this.#verdict(
 				await this.#attendance.comeBack(folder, this.#attempt, worker, taken),
 			);
-		this.#takeEvents(unread, folder);
-		await this.#directing;
+		try {
+			this.#takeEvents(unread, folder);
+		} finally {
+			await this.#directing;
+		}
 		if (this.#end === undefined)
 			throw vanished(this.#steps, runId, folder.readOutput());
 		return this.#verdict({
@@ -292,7 +295,11 @@ export class Session<Result> {
 		const attempt = { runId, attempt: this.#attempt };
 		const { events, fault } = hear(said, attempt, this.#end);
 		const last = events.at(-1);
-		const held = this.#options.task === undefined && isGoodEnd(last);
+		// An end with a fault behind it is not how the run has ended.
+		const held =
+			last?.type === "end" &&
+			(fault !== undefined ||
+				(this.#options.task === undefined && isGoodEnd(last)));
 		for (const event of this.#journal?.relay(
 			held ? events.slice(0, -1) : events,
 		) ?? [])
@@ -450,6 +457,5 @@ export class Session<Result> {
 }
 
 /** Is it the end of a run that has done its steps, or was stopped? */
-const isGoodEnd = (event: RunEvent | undefined): event is EndEvent =>
-	event?.type === "end" &&
-	(event.status === "completed" || event.status === "stopped");
+const isGoodEnd = ({ status }: EndEvent): boolean =>
+	status === "completed" || status === "stopped";

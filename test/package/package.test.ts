@@ -4,6 +4,7 @@ import {
 	existsSync,
 	mkdirSync,
 	readdirSync,
+	readFileSync,
 	writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -156,11 +157,10 @@ pythonTest(
 		}
 		const { exitCode, stderr } = await child;
 		assert.is(exitCode, 75, stderr);
-		const data = lines.find(({ type }) => type === "data") as unknown as {
-			readonly splits: readonly { split: string; rows: number }[];
-		};
-		const rows = data.splits.find(({ split }) => split === "test")?.rows;
-		assert.is(rows, 64);
+		const { data } = JSON.parse(
+			readFileSync(join(folder, "spec.json"), "utf8"),
+		);
+		assert.equal([data.test.seed, data.test.count], [7, 64]);
 		assert.is(lines.at(-1)?.["status"], "stopped");
 		assert.ok(existsSync(join(folder, "adapter", "adapter_config.json")));
 	},

@@ -9,6 +9,7 @@ import {
 	generateSettingsSchema,
 	loadSettingsSchema,
 } from "../../sdk/serving/schema.js";
+import { evaluationSpecSchema } from "../../sdk/spec/schema.js";
 
 const root = new URL("../../", import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, root), "utf8");
@@ -40,7 +41,12 @@ test("every schema is one by the meta-schema", () => {
 	const published = names.map((name) =>
 		JSON.parse(read(`schemas/${name}.schema.json`)),
 	);
-	for (const one of [...published, loadSettingsSchema, generateSettingsSchema])
+	const others = [
+		evaluationSpecSchema,
+		generateSettingsSchema,
+		loadSettingsSchema,
+	];
+	for (const one of [...published, ...others])
 		assert.ok(ajv.validateSchema(one), ajv.errorsText());
 	assert.not.ok(ajv.validateSchema({ type: "objekt" }));
 });

@@ -146,3 +146,11 @@ def test_why_nothing_was_pushed(
     if failure in ("", "readonly"):
         assert "HF_TOKEN" in problem["remedy"]
     assert not (tmp_path / "received" / "somebody" / "birds" / "main").exists()
+
+
+def test_an_error_tells_no_secret(
+    serve: Callable[..., Any], push: Callable[..., dict[str, Any]]
+) -> None:
+    port = serve("readonly").server_address[1]
+    error = push(port, repository=f"somebody/{hub_server.TOKEN}")["error"]
+    assert error["issues"][0]["value"] == "somebody/***"

@@ -26,6 +26,7 @@ from captune_worker.serving.messages import (
 )
 from captune_worker.serving.outbox import Outbox
 from captune_worker.serving.questions import encode
+from captune_worker.serving.server import serve
 from captune_worker.serving.streaming import PieceStreamer, Until
 from captune_worker.spec import Model
 from captune_worker.wire import encode_event
@@ -164,6 +165,23 @@ def test_calls_wait_in_order_and_can_be_taken_back() -> None:
     inbox.put({"type": "close"})
     assert not desk.is_wanted
     assert desk.next() is None
+
+
+def test_a_refusal_tells_no_secret(tmp_path: Path) -> None:
+    secret = "hf_plantedPlantedPlanted"
+    inbox: queue.Queue[Any] = queue.Queue()
+    load, *_ = json.loads(
+        (
+            Path(__file__).parents[3] / "schemas/examples/serving-control.json"
+        ).read_text()
+    )["valid"]
+    load["model"]["nameOrPath"] = str(tmp_path / secret)
+    inbox.put(load)
+    said: list[Any] = []
+    assert not serve(Desk(inbox), said.append, tmp_path, tmp_path)
+    text = encode_event(said[-1]).decode(errors="replace")
+    assert secret not in text
+    assert str(tmp_path / "***") in text
 
 
 def adapter_of(checkpoint: Path, folder: Path, seed: int, **settings: Any) -> Path:
