@@ -10,6 +10,7 @@ import { installPrinter } from "../sdk/terminal/environment.js";
 import { runInLanes, type Task } from "./support/lanes.js";
 import { Surroundings } from "./support/leftovers.js";
 import { ensureTestTools } from "./support/tools.js";
+import { isWithoutPython } from "./support/without-python.js";
 
 interface Outcome {
 	passed: number;
@@ -29,21 +30,41 @@ const order = [
 	...["python/worker", "python/phi3_v", "e2e/stamps", "readme", "e2e"],
 ];
 
+/** Each counts as one test. */
+const staticChecks: Readonly<Record<string, readonly string[]>> = {
+	"type check": [
+		process.execPath,
+		"node_modules/typescript/bin/tsc",
+		"--noEmit",
+	],
+	biome: [process.execPath, "node_modules/@biomejs/biome/bin/biome", "check"],
+};
+const ofPython = ["--config", "python/pyproject.toml", "python", "test"];
+const checksOfPython: Readonly<Record<string, readonly string[]>> = {
+	"ruff check": ["-m", "ruff", "check", ...ofPython],
+	"ruff format": ["-m", "ruff", "format", "--check", ...ofPython],
+};
+
 const root = fileURLToPath(new URL("..", import.meta.url));
 const words = process.argv.slice(2);
 const total = { passed: 0, failed: 0, skipped: 0 };
 const failures: string[] = [];
 
-const { python } = await ensureEnvironment({ onProgress: installPrinter() });
-const testPython = await ensureTestTools(python);
+/** Making it takes a minute or two, in which one core has nothing to do. */
+const testPython = makePython();
 
 const tasks = [
-	...Object.entries(staticChecks()).map(([name, command]) =>
-		task(name, (env) => check(command, env)),
+	...Object.entries(staticChecks).map(([name, command]) =>
+		task(name, true, (env) => check(command, env)),
 	),
-	...testFiles().map((file) => task(file, (env) => runUvu(file, env))),
+	...Object.entries(checksOfPython).map(([name, args]) =>
+		task(name, false, async (env) => check([await testPython, ...args], env)),
+	),
+	...testFiles().map((file) =>
+		task(file, isWithoutPython(join(root, file)), (env) => runUvu(file, env)),
+	),
 	...pythonFolders().map((folder) =>
-		task(folder, (env) => runPytest(folder, env)),
+		task(folder, false, (env) => runPytest(folder, env)),
 	),
 ].filter(
 	({ name }) => words.length === 0 || words.some((w) => name.includes(w)),
@@ -63,20 +84,27 @@ console.log(
 );
 process.exitCode = total.failed > 0 ? 1 : 0;
 
+async function makePython(): Promise<string> {
+	const { python } = await ensureEnvironment({ onProgress: installPrinter() });
+	return ensureTestTools(python);
+}
+
 /** Runs it in surroundings of its own, counts what came out, and says so at once. */
 function task(
 	name: string,
+	withoutPython: boolean,
 	run: (env: Record<string, string>) => Promise<Outcome>,
 ): Task {
 	return {
 		name,
 		alone: alone.includes(name),
 		key: building.includes(name) ? "dist" : "",
+		...(withoutPython ? {} : { after: testPython }),
 		async run() {
 			const started = Date.now();
 			const surroundings = new Surroundings();
 			const { output, ...outcome } = await run({
-				CAPTUNE_TEST_PYTHON: testPython,
+				...(withoutPython ? {} : { CAPTUNE_TEST_PYTHON: await testPython }),
 				TMPDIR: surroundings.folder,
 				// Lanes share the processor; threads that wait for one another would take it from both.
 				OMP_NUM_THREADS: "1",
@@ -100,20 +128,6 @@ function task(
 			];
 			console.log(lines.join("\n"));
 		},
-	};
-}
-
-/** Each counts as one test. */
-function staticChecks(): Readonly<Record<string, readonly string[]>> {
-	const node = process.execPath;
-	const ruff = [testPython, "-m", "ruff"];
-	const sources = ["python", "test"];
-	const config = ["--config", "python/pyproject.toml"];
-	return {
-		"type check": [node, "node_modules/typescript/bin/tsc", "--noEmit"],
-		biome: [node, "node_modules/@biomejs/biome/bin/biome", "check"],
-		"ruff check": [...ruff, "check", ...config, ...sources],
-		"ruff format": [...ruff, "format", "--check", ...config, ...sources],
 	};
 }
 
@@ -200,7 +214,7 @@ async function runPytest(
 	const xml = join(env["TMPDIR"] as string, "junit.xml");
 	const basetemp = join(env["TMPDIR"] as string, "pytest");
 	const result = await execa(
-		testPython,
+		await testPython,
 		[
 			...["-m", "pytest", "-c", "python/pyproject.toml", "-q"],
 			...[`--junit-xml=${xml}`, `--basetemp=${basetemp}`, folder],

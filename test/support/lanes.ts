@@ -6,6 +6,8 @@ export interface Task {
 	readonly alone?: boolean;
 	/** Tasks of one key change the same thing: never two of them at once. */
 	readonly key?: string;
+	/** It can begin only then; others that are ready go first. */
+	readonly after?: Promise<unknown>;
 	run(): Promise<void>;
 }
 
@@ -16,12 +18,23 @@ export async function runInLanes(
 ): Promise<void> {
 	const waiting = tasks.filter(({ alone }) => !alone);
 	const busy = new Set<string>();
+	const past = new Set<unknown>([undefined]);
+	for (const after of new Set(tasks.map((task) => task.after)))
+		after?.then(
+			() => past.add(after),
+			() => {}, // whoever waits for it is told
+		);
 	const lane = async (): Promise<void> => {
 		while (waiting.length > 0) {
-			const at = waiting.findIndex(({ key }) => !(key && busy.has(key)));
+			const free = waiting.filter(({ key }) => !(key && busy.has(key)));
 			// Whoever holds the key takes them up when it is done.
-			if (at < 0) return;
-			const [task] = waiting.splice(at, 1) as [Task];
+			if (free.length === 0) return;
+			const task = free.find(({ after }) => past.has(after));
+			if (task === undefined) {
+				await Promise.race(free.map(({ after }) => after));
+				continue;
+			}
+			waiting.splice(waiting.indexOf(task), 1);
 			if (task.key) busy.add(task.key);
 			await task.run();
 			if (task.key) busy.delete(task.key);
