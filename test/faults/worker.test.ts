@@ -149,6 +149,7 @@ const broken: readonly (readonly [string, Plan["fault"], RegExp])[] = [
 	["an event of another attempt", "foreignAttempt", /of run .*attempt 7/],
 	["an event of another run", "foreignRun", /of run another/],
 	["an event after the end", "afterEnd", /"warning" after its end/],
+	["an event in the frame of the end", "withEnd", /"warning" after its end/],
 ];
 
 for (const [what, fault, reason] of broken)
