@@ -119,10 +119,7 @@ async function runOnce({
 		killSignal: "SIGKILL",
 		env: {
 			CAPTUNE_TEST_PYTHON: testPython,
-			TMPDIR: surroundings.folder,
-			OMP_NUM_THREADS: "1",
-			NO_COLOR: "1",
-			FORCE_COLOR: "0",
+			...surroundings.variables,
 			...(isWhole ? { CAPTUNE_TEST_WHOLE: "1" } : {}),
 		},
 	});

@@ -62,7 +62,12 @@ export async function install(
 	let done = 0;
 	let current = 0;
 	await pip(
-		["install", "--progress-bar", "raw", ...targets(requirements, options)],
+		[
+			...["install", "--progress-bar", "raw"],
+			// Python compiles what is imported, and keeps it; pip would compile all, most of which nobody imports.
+			"--no-compile",
+			...targets(requirements, options),
+		],
 		options,
 		(line) => {
 			const file =

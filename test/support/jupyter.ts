@@ -27,12 +27,13 @@ export async function ensureJupyter(python: string): Promise<string> {
 		if (isWhole(folder)) return jupyter;
 		console.log("making an environment for Jupyter");
 		rmSync(folder, { recursive: true, force: true });
-		await execa(python, ["-m", "venv", folder]);
+		await execa(python, ["-m", "venv", "--without-pip", folder]);
 		await execa(
-			jupyter,
+			python,
 			[
-				...["-m", "pip", "install", "--quiet", "--no-input"],
-				...["--disable-pip-version-check", "--requirement", requirements],
+				...["-m", "pip", "--python", jupyter, "install", "--quiet"],
+				...["--disable-pip-version-check", "--no-input", "--no-compile"],
+				...["--requirement", requirements],
 			],
 			{ stdio: "inherit" },
 		);

@@ -23,6 +23,17 @@ export class Surroundings {
 	/** What the tests get as `TMPDIR`. */
 	readonly folder = mkdtempSync(join(tmpdir(), "captune-tests-"));
 
+	/** Of the environment of what runs in them. */
+	readonly variables: Readonly<Record<string, string>> = {
+		TMPDIR: this.folder,
+		// Lanes share the processor; threads that wait for one another would take it from both.
+		OMP_NUM_THREADS: "1",
+		// What is imported again and again is compiled once.
+		PYTHONDONTWRITEBYTECODE: "",
+		NO_COLOR: "1",
+		FORCE_COLOR: "0",
+	};
+
 	constructor() {
 		// One cache of compiled modules for all: compiling them anew takes a second per process.
 		const cache = `tsx-${process.getuid?.() ?? ""}`;

@@ -27,7 +27,7 @@ export async function ensureTestTools(python: string): Promise<string> {
 		python,
 		[
 			...["-m", "pip", "--python", testPython, "install", "--quiet"],
-			...["--disable-pip-version-check", "--no-input"],
+			...["--disable-pip-version-check", "--no-input", "--no-compile"],
 			...["--constraint", constraintsFile],
 			...all.filter((one) => !known.has(one)),
 		],
