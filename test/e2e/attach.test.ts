@@ -2,8 +2,6 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
-import { execa } from "execa";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import {
@@ -18,6 +16,7 @@ import {
 } from "../../sdk/index.js";
 import { isSame } from "../../sdk/launch/lock.js";
 import { shortSpec } from "../support/airplanes.js";
+import { captune } from "../support/cli.js";
 import { checkedLog } from "../support/events.js";
 import { temporaryFolder } from "../support/folders.js";
 import { numbersOf } from "../support/numbers.js";
@@ -133,26 +132,9 @@ pythonTest(
 		});
 		const { output: _, ...rest } = long;
 		writeFileSync(file, JSON.stringify(rest));
-		const captune = (...args: string[]) =>
-			execa(
-				process.execPath,
-				[
-					...["--import", "tsx", "sdk/cli/main.ts"],
-					...args,
-					...(testPython === undefined ? [] : ["--python", testPython]),
-				],
-				{
-					cwd: fileURLToPath(new URL("../..", import.meta.url)),
-					reject: false,
-				},
-			);
-		const begun = await captune(
-			"finetune",
-			file,
-			"--output",
-			folder,
-			"--detach",
-		);
+		const begun = await captune([
+			...["finetune", file, "--output", folder, "--detach"],
+		]);
 		assert.is(begun.exitCode, 0, begun.stderr);
 		assert.match(begun.stdout, `captune attach ${folder}`);
 		const ready = checkedLog(folder, "worker.jsonl").find(
@@ -160,7 +142,7 @@ pythonTest(
 		);
 		assert.ok(ready?.type === "ready");
 		process.kill(ready.pid, 0);
-		const stopped = await captune("attach", folder, "--stop");
+		const stopped = await captune(["attach", folder, "--stop"]);
 		assert.is(stopped.exitCode, 75, stopped.stderr);
 		const steps = checkedLog(folder, "events.jsonl").flatMap((event) =>
 			event.type === "step" ? [event.step] : [],

@@ -13,6 +13,7 @@ import * as assert from "uvu/assert";
 import { eventSchema } from "../../sdk/run/event-schema.js";
 import { compileJudge } from "../../sdk/schema/judge.js";
 import { specSchema } from "../../sdk/spec/schema.js";
+import { captune } from "../support/cli.js";
 import { temporaryFolder } from "../support/folders.js";
 import { files, pages, root } from "./pages.js";
 
@@ -79,11 +80,7 @@ test("every command exists", async () => {
 			JSON.parse(readFileSync(join(root, file), "utf8")).scripts ?? {},
 		),
 	);
-	const { stdout: help } = await execa(
-		process.execPath,
-		["--import", "tsx", "sdk/cli/main.ts", "--help"],
-		{ cwd: root },
-	);
+	const { stdout: help } = await captune(["--help"]);
 	const lines = inLanguage("sh").flatMap(({ path, text }) =>
 		text.split("\n").map((line) => ({ path, line })),
 	);

@@ -1,19 +1,15 @@
 // The `captune` command as a user types it, in a process of its own.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { execa, type Options } from "execa";
 import { temporaryFolder } from "./folders.js";
+import { installedFolder } from "./installed.js";
 import { testPython } from "./python.js";
 
-const main = fileURLToPath(new URL("../../sdk/cli/main.ts", import.meta.url));
-
-/** The command with its loader, for a shell or another program. */
+/** The command, for a shell or another program. */
 export const captuneCommand = [
 	process.execPath,
-	"--import",
-	import.meta.resolve("tsx"),
-	main,
+	join(installedFolder, "dist/cli/main.js"),
 ] as const;
 
 /** Starts it in a folder of its own, as the leader of a process group. */
