@@ -172,9 +172,11 @@ pythonTest("a run is shown in two places that are written anew", async () => {
 	);
 	assert.ok((counts[0] as number) < 60);
 	assert.is(counts.at(-1), 60);
-	assert.match(
-		htmlOf(at(line)[1]?.data),
-		/<progress .*train {2}loss 0\.\d{3} /,
+	// Which update is the first to tell of a step is a matter of the machine's speed.
+	assert.ok(
+		at(line).some(({ data }) =>
+			/<progress .*train {2}loss 0\.\d{3} /.test(htmlOf(data)),
+		),
 	);
 	assert.match(
 		htmlOf(at(line).at(-1)?.data),
