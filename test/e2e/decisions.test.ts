@@ -27,7 +27,6 @@ function spec(folder: string, changes: Partial<Spec["evaluation"]> = {}): Spec {
 	const { test: _, ...splits } = data;
 	return {
 		...rest,
-		model: { nameOrPath: "captune/airplanes-tiny", imageCrops: 1 },
 		data: splits,
 		training: {
 			maxSteps: 12,

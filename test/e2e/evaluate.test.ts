@@ -29,7 +29,6 @@ import { pythonTest, testPython } from "../support/python.js";
 const options = testPython === undefined ? {} : { python: testPython };
 
 const spec: Spec = shortSpec({
-	model: { nameOrPath: "captune/airplanes-tiny", imageCrops: 1 },
 	// Adapters of the projector change what a picture is to the decoder.
 	method: { kind: "lora", targetModules: "language+projector" },
 	training: {

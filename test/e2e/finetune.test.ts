@@ -22,6 +22,7 @@ pythonTest(
 	async () => {
 		const run = finetune(
 			shortSpec({
+				model: { nameOrPath: "captune/airplanes-tiny" },
 				output: { folder: join(temporaryFolder(), "run") },
 				evaluation: {
 					kind: "generate",

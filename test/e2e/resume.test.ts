@@ -22,7 +22,6 @@ const seed = Date.now() % 2 ** 31;
 
 function spec(folder: string): Spec {
 	return shortSpec({
-		model: { nameOrPath: "captune/airplanes-tiny", imageCrops: 1 },
 		training: {
 			maxSteps: 12,
 			batchSize: 2,

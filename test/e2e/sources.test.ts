@@ -13,6 +13,7 @@ import {
 	type MessagesRow,
 	type Spec,
 } from "../../sdk/index.js";
+import type { SplitFacts } from "../../sdk/run/event.generated.js";
 import { shortSpec } from "../support/airplanes.js";
 import { temporaryFolder } from "../support/folders.js";
 import { striped } from "../support/pictures.js";
@@ -55,19 +56,23 @@ const readRows = (file: string): PlainRow[] =>
 
 /** What a run says of its data and what it makes of it. */
 async function factsOf(run: FinetuneRun) {
-	const data = [];
+	const splits: SplitFacts[] = [];
 	const batch = [];
 	const losses = [];
+	let trainAnswers: readonly string[] = [];
 	for await (const event of run) {
-		if (event.type === "data") data.push(event.splits, event.trainAnswers);
+		if (event.type === "data") {
+			splits.push(...event.splits);
+			trainAnswers = event.trainAnswers;
+		}
 		if (event.type === "tensors" && event.of === "batch")
 			batch.push(event.tensors);
 		if (event.type === "step") losses.push(event.loss);
 	}
-	await run;
-	assert.is(data.length, 2);
+	const { validation, test } = await run;
+	const scores = [validation, test].map((one) => one?.tuned?.values);
 	assert.is(batch.length, 1);
-	return { data, batch, losses };
+	return { splits, trainAnswers, batch, losses, scores };
 }
 
 const specOf = (data: DataSpec): Spec =>
@@ -89,25 +94,10 @@ async function* later<Row>(rows: readonly Row[]): AsyncGenerator<Row> {
 	}
 }
 
-pythonTest("all sources train to the same numbers", async () => {
+pythonTest("all sources train and score to the same numbers", async () => {
 	const folder = await writeEverything();
 	const at = (name: string) => join(folder, name);
-	const sources: readonly DataSpec["train"][] = [
-		{ kind: "jsonl", path: at("rows.jsonl") },
-		{ kind: "json", path: at("rows.json") },
-		{ kind: "csv", path: at("rows.csv") },
-		{ kind: "imagefolder", path: folder },
-		{ kind: "parquet", path: at("rows.parquet") },
-		{ kind: "dataset", nameOrPath: at("saved") },
-	];
-	const facts = [];
-	for (const train of sources)
-		facts.push(await factsOf(finetune(specOf({ train }), python)));
-	const rows = readRows(at("rows.jsonl"));
-	const { data: _, ...rest } = specOf({
-		train: sources[0] as DataSpec["train"],
-	});
-	const inMemory = rows.map(
+	const inMemory = readRows(at("rows.jsonl")).map(
 		({ image, answer }): AnswerRow => ({
 			image: readFileSync(at(image)),
 			answer,
@@ -127,18 +117,51 @@ pythonTest("all sources train to the same numbers", async () => {
 			],
 		}),
 	);
-	for (const train of [inMemory, later(inMemory), talks]) {
-		const output = { folder: join(temporaryFolder(), "run"), report: false };
-		facts.push(
-			await factsOf(
-				finetune(
-					{ ...rest, output, data: { prompt } },
-					{ ...python, data: { train } },
-				),
+	const jsonLines = { kind: "jsonl", path: at("rows.jsonl") } as const;
+	const { data: _, ...rest } = specOf({ train: jsonLines });
+	// Each run trains on the rows of one source, and scores those of two others.
+	const runs = [
+		() =>
+			finetune(
+				specOf({
+					train: jsonLines,
+					validation: { kind: "json", path: at("rows.json") },
+					test: { kind: "csv", path: at("rows.csv") },
+				}),
+				python,
 			),
-		);
+		() =>
+			finetune(
+				specOf({
+					train: { kind: "imagefolder", path: folder },
+					validation: { kind: "parquet", path: at("rows.parquet") },
+					test: { kind: "dataset", nameOrPath: at("saved") },
+				}),
+				python,
+			),
+		() =>
+			finetune(
+				{
+					...rest,
+					output: { folder: join(temporaryFolder(), "run"), report: false },
+					data: { prompt },
+				},
+				{
+					...python,
+					data: { train: inMemory, validation: later(inMemory), test: talks },
+				},
+			),
+	];
+	const facts = [];
+	for (const start of runs) facts.push(await factsOf(start()));
+	for (const { splits, scores } of facts) {
+		assert.is(splits.length, 3);
+		for (const one of splits)
+			assert.equal({ ...one, split: "" }, { ...splits[0], split: "" });
+		const [validation, test] = scores;
+		assert.type(validation?.["loss"], "number");
+		assert.equal(test, validation);
 	}
-	assert.is(facts.length, 9);
 	assert.is(facts[0]?.losses.length, 3);
 	for (const one of facts) assert.equal(one, facts[0]);
 });
@@ -191,11 +214,10 @@ pythonTest(
 			onBadRow: "drop",
 			maxTokens: 600,
 		});
-		const { data, losses } = await factsOf(finetune(spec, python));
+		const { splits, losses } = await factsOf(finetune(spec, python));
 		const good = { kind: "jsonl", path: join(folder, "rows.jsonl") } as const;
 		const alone = await factsOf(finetune(specOf({ train: good }), python));
 		assert.equal(losses, alone.losses, "as if they had never been there");
-		const [splits] = data as unknown as [readonly { dropped: unknown }[]];
 		assert.equal(splits[0]?.dropped, {
 			PICTURE_MISSING: 1,
 			TEXT_RESERVED: 1,

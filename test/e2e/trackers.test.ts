@@ -35,7 +35,6 @@ pythonTest(
 		const metrics = { brevity };
 		const run = finetune(
 			shortSpec({
-				model: { nameOrPath: "captune/airplanes-tiny", imageCrops: 1 },
 				training: {
 					maxSteps: 6,
 					batchSize: 3,

@@ -39,6 +39,7 @@ pythonTest("spans, crops and tensors of the first rows", async () => {
 	);
 	const folder = join(temporaryFolder(), "seen");
 	const spec = shortSpec({
+		model: { nameOrPath: "captune/airplanes-tiny", imageCrops: 4 },
 		data: { train: { kind: "jsonl", path }, prompt: "What?" },
 	});
 	const seen = await preview(spec, { rows: 2, folder, ...python });

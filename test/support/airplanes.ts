@@ -6,10 +6,10 @@ import { temporaryFolder } from "./folders.js";
 const drawn = (split: "train" | "validation" | "test", count: number) =>
 	({ kind: "airplanes", split, seed: 11, count }) as const;
 
-/** Four steps on twelve pictures, evaluated twice, without a page; parts of it may be replaced. */
+/** Four steps on twelve pictures, seen whole, evaluated twice, without a page; parts of it may be replaced. */
 export function shortSpec(changes: Partial<Spec> = {}): Spec {
 	return {
-		model: { nameOrPath: "captune/airplanes-tiny" },
+		model: { nameOrPath: "captune/airplanes-tiny", imageCrops: 1 },
 		data: {
 			train: drawn("train", 12),
 			validation: drawn("validation", 4),
