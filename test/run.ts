@@ -22,12 +22,18 @@ interface Outcome {
 
 /** It holds a process to a time, which other work beside it would break. */
 const alone = ["test/inspect/deadlines.test.ts"];
+/** Folders of test/python that share a process. */
+const small = ["airplanes", "embedded", "pictures", "pixels", "rows"];
 /** They build the package in its own folder. */
 const building = ["test/package/package.test.ts"];
-/** What others stand on comes first, then what takes longest, so that no lane ends long before the other. */
+/**
+ * What others stand on comes first, then what takes longest, so that no lane ends long before the other; what mostly waits
+ * for a fault to be noticed runs beside what computes.
+ */
 const order = [
 	...["schema", "spec", "metrics", "link", "run", "launch"],
-	...["python/worker", "python/phi3_v", "e2e/stamps", "readme", "e2e"],
+	...["python/worker", "faults", "inspect", "python/phi3_v"],
+	...["e2e/stamps", "readme", "e2e/notebooks", "python", "e2e"],
 ];
 
 /** Each counts as one test. */
@@ -63,8 +69,8 @@ const tasks = [
 	...testFiles().map((file) =>
 		task(file, isWithoutPython(join(root, file)), (env) => runUvu(file, env)),
 	),
-	...pythonFolders().map((folder) =>
-		task(folder, false, (env) => runPytest(folder, env)),
+	...pythonFolders().map((folders) =>
+		task(folders.join(" "), false, (env) => runPytest(folders, env)),
 	),
 ].filter(
 	({ name }) => words.length === 0 || words.some((w) => name.includes(w)),
@@ -105,11 +111,7 @@ function task(
 			const surroundings = new Surroundings();
 			const { output, ...outcome } = await run({
 				...(withoutPython ? {} : { CAPTUNE_TEST_PYTHON: await testPython }),
-				TMPDIR: surroundings.folder,
-				// Lanes share the processor; threads that wait for one another would take it from both.
-				OMP_NUM_THREADS: "1",
-				NO_COLOR: "1",
-				FORCE_COLOR: "0",
+				...surroundings.variables,
 			});
 			const left = await surroundings.clear();
 			if (left.length > 0) outcome.failed = Math.max(outcome.failed, 1);
@@ -138,11 +140,20 @@ function testFiles(): string[] {
 		.sort();
 }
 
-function pythonFolders(): string[] {
-	return readdirSync(join(root, "test/python"), { withFileTypes: true })
+/** What is run in one process each: small ones together, as each process imports torch. */
+function pythonFolders(): string[][] {
+	const folders = readdirSync(join(root, "test/python"), {
+		withFileTypes: true,
+	})
 		.filter((entry) => entry.isDirectory() && entry.name !== "__pycache__")
 		.map(({ name }) => `test/python/${name}`)
 		.sort();
+	const isSmall = (folder: string) =>
+		words.length === 0 && small.some((name) => folder.endsWith(`/${name}`));
+	return [
+		...folders.filter((folder) => !isSmall(folder)).map((folder) => [folder]),
+		folders.filter(isSmall),
+	].filter(({ length }) => length > 0);
 }
 
 async function check(
@@ -208,7 +219,7 @@ function reasons(output: string): string {
 }
 
 async function runPytest(
-	folder: string,
+	folders: readonly string[],
 	env: Record<string, string>,
 ): Promise<Outcome> {
 	const xml = join(env["TMPDIR"] as string, "junit.xml");
@@ -217,7 +228,8 @@ async function runPytest(
 		await testPython,
 		[
 			...["-m", "pytest", "-c", "python/pyproject.toml", "-q"],
-			...[`--junit-xml=${xml}`, `--basetemp=${basetemp}`, folder],
+			...[`--junit-xml=${xml}`, `--basetemp=${basetemp}`],
+			...folders,
 		],
 		{ cwd: root, reject: false, all: true, env },
 	);

@@ -5,17 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from transformers import AutoProcessor
 
 from .tiny import write_checkpoint
 
 REPOSITORY = Path(__file__).parents[3]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def two_threads() -> None:
-    torch.set_num_threads(2)
 
 
 @pytest.fixture(scope="session")
