@@ -163,7 +163,10 @@ pythonTest(
 		await first.catch(() => {});
 		const page = readFileSync(join(first.folder, "report.html"), "utf8");
 		assert.match(page, "<b>WORKER_CRASHED</b>", "what failed is told too");
-		assert.equal(names, [["training-loss", "learning-rate", "throughput"]]);
+		assert.is(names.length, 1);
+		// The first evaluation may have been heard by then.
+		const before = names[0]?.filter((name) => name !== "evaluation-loss");
+		assert.equal(before, ["training-loss", "learning-rate", "throughput"]);
 		const run = resumePuppet(first.folder);
 		await run;
 		const charts = run.charts();
