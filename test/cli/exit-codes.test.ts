@@ -34,7 +34,7 @@ interface End {
 	readonly said: RegExp;
 }
 
-/** The same end for people and for programs; where a worker has to start, one of the two is asked. */
+/** The same end for people and for programs. */
 const expectEnd = (
 	args: readonly string[],
 	end: End,
@@ -56,7 +56,7 @@ async function expectText(
 async function expectLine(
 	args: readonly string[],
 	{ code, name, said }: End,
-	env: Record<string, string> = {},
+	env: Record<string, string>,
 ): Promise<void> {
 	const json = await captune([...args, "--json"], { env });
 	const told = `${json.stderr}\n${json.stdout}`;
@@ -191,8 +191,9 @@ for (const [what, name, text, said] of [
 pythonTest("65: data that cannot be used", async () => {
 	const rows = specFile("train.jsonl", '{"picture": "a.png", "answer": "a"}\n');
 	const data = { train: { kind: "jsonl", path: rows } };
-	await expectText(["finetune", jsonSpec({ data })], {
+	await expectEnd(["finetune", jsonSpec({ data })], {
 		code: 65,
+		name: "DATA_INVALID",
 		said: /image/,
 	});
 });
@@ -212,7 +213,7 @@ pythonTest("65: a metric of one's own that throws", async () => {
 		"spec.ts",
 		`export default { spec: ${JSON.stringify({ ...spec, output: {} })}, options: ${options} };`,
 	);
-	await expectLine(["finetune", file], {
+	await expectEnd(["finetune", file], {
 		code: 65,
 		name: "METRIC_FAILED",
 		said: /mine broke/,
@@ -243,12 +244,11 @@ test("69: no Python", async () => {
 
 test("70: an installation that lacks a file, with a stack when asked for", async () => {
 	const copy = temporaryFolder();
-	for (const part of ["dist", "package.json"])
-		cpSync(join(installedFolder, part), join(copy, part), {
-			recursive: true,
-			dereference: true,
-		});
-	symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
+	cpSync(join(installedFolder, "dist"), join(copy, "dist"), {
+		recursive: true,
+	});
+	for (const part of ["package.json", "node_modules"])
+		symlinkSync(join(root, part), join(copy, part));
 	mkdirSync(join(copy, "schemas"));
 	const args = [join(copy, "dist/cli/main.js"), "schema"];
 	const [node] = captuneCommand;
@@ -297,7 +297,7 @@ pythonTest("77: a token that may not write", async () => {
 	);
 	try {
 		const [port] = await once(createInterface(server.stdout), "line");
-		await expectLine(
+		await expectEnd(
 			["export", folder, "--push", "you/birds"],
 			{ code: 77, name: "HUB_FORBIDDEN", said: /you\/birds/ },
 			{
