@@ -249,25 +249,45 @@ pythonTest(
 	},
 );
 
-pythonTest("a signal ends it, and nothing is left", async () => {
-	const controller = new AbortController();
-	const before = readdirSync(process.env["TMPDIR"] ?? "/tmp");
-	const error: unknown = await smoke(shortSpec(), {
-		...python,
-		signal: controller.signal,
-		onCheck: ({ name }) => {
-			if (name === "data") setTimeout(() => controller.abort("enough"), 3_000);
-		},
-	}).then(
-		() => assert.unreachable("It was aborted."),
-		(reason) => reason,
-	);
-	assert.ok(CaptuneError.isInstance(error) && error.code === "CANCELED");
-	const after = readdirSync(process.env["TMPDIR"] ?? "/tmp");
-	assert.equal(
-		after.filter((name) => /^captune-smoke-/.test(name)),
-		before.filter((name) => /^captune-smoke-/.test(name)),
-	);
-});
+pythonTest(
+	"where loss alone judges, nothing is predicted; a signal ends it, and nothing is left",
+	async () => {
+		const told: SmokeCheck[] = [];
+		const spec = shortSpec({ evaluation: { kind: "teacherForced" } });
+		const controller = new AbortController();
+		const before = readdirSync(process.env["TMPDIR"] ?? "/tmp");
+		const error: unknown = await smoke(spec, {
+			...python,
+			signal: controller.signal,
+			onCheck: (check) => {
+				told.push(check);
+				// In the middle of the second attempt.
+				if (check.name === "save")
+					setTimeout(() => controller.abort("enough"), 3_000);
+			},
+		}).then(
+			() => assert.unreachable("It was aborted."),
+			(reason) => reason,
+		);
+		assert.ok(CaptuneError.isInstance(error) && error.code === "CANCELED");
+		assert.equal(
+			told.slice(0, 7).map(({ name, status }) => [name, status]),
+			[
+				["spec", "passed"],
+				["environment", "passed"],
+				["data", "passed"],
+				["train", "passed"],
+				["predict", "skipped"],
+				["score", "passed"],
+				["save", "passed"],
+			],
+		);
+		const after = readdirSync(process.env["TMPDIR"] ?? "/tmp");
+		assert.equal(
+			after.filter((name) => /^captune-smoke-/.test(name)),
+			before.filter((name) => /^captune-smoke-/.test(name)),
+		);
+	},
+);
 
 test.run();
