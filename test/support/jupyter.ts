@@ -7,6 +7,7 @@ import { execa } from "execa";
 import { waitForLock } from "../../sdk/launch/lock.js";
 import { cacheFolder } from "../../sdk/launch/paths.js";
 import { isWhole } from "../../sdk/launch/whole.js";
+import { installInto } from "./tools.js";
 
 const fixtures = fileURLToPath(
 	new URL("../fixtures/notebooks", import.meta.url),
@@ -28,15 +29,7 @@ export async function ensureJupyter(python: string): Promise<string> {
 		console.log("making an environment for Jupyter");
 		rmSync(folder, { recursive: true, force: true });
 		await execa(python, ["-m", "venv", "--without-pip", folder]);
-		await execa(
-			python,
-			[
-				...["-m", "pip", "--python", jupyter, "install", "--quiet"],
-				...["--disable-pip-version-check", "--no-input", "--no-compile"],
-				...["--requirement", requirements],
-			],
-			{ stdio: "inherit" },
-		);
+		await installInto(jupyter, python, "--requirement", requirements);
 		writeFileSync(join(folder, "captune.json"), "{}\n");
 	} finally {
 		lock.release();

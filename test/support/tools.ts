@@ -23,18 +23,27 @@ export async function ensureTestTools(python: string): Promise<string> {
 		...["test", "wandb", "mlflow", "tensorboard", "trackio"],
 	]);
 	const known = new Set(readRequirements().packages);
-	await execa(
+	await installInto(
+		testPython,
 		python,
-		[
-			...["-m", "pip", "--python", testPython, "install", "--quiet"],
-			...["--disable-pip-version-check", "--no-input", "--no-compile"],
-			...["--constraint", constraintsFile],
-			...all.filter((one) => !known.has(one)),
-		],
-		{ stdio: "inherit" },
+		...["--constraint", constraintsFile],
+		...all.filter((one) => !known.has(one)),
 	);
 	writeFileSync(join(folder, "captune.json"), "{}\n");
 	return testPython;
+}
+
+/** Installs for `target`, which has no pip of its own, with that of `python`. */
+export async function installInto(
+	target: string,
+	python: string,
+	...what: readonly string[]
+): Promise<void> {
+	const args = [
+		...["-m", "pip", "--python", target, "install", "--quiet"],
+		...["--disable-pip-version-check", "--no-input", "--no-compile", ...what],
+	];
+	await execa(python, args, { stdio: "inherit" });
 }
 
 function sitePackages(folder: string): string {
