@@ -1,5 +1,3 @@
-// Every exit code, each by a real cause; those of signals are in signals.test.ts.
-import { once } from "node:events";
 import {
 	cpSync,
 	mkdirSync,
@@ -8,7 +6,6 @@ import {
 	writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { test } from "uvu";
@@ -17,8 +14,9 @@ import { exitCodes } from "../../sdk/cli/exit-codes.js";
 import { shortSpec } from "../support/airplanes.js";
 import { captune, captuneCommand, linesOf, specFile } from "../support/cli.js";
 import { temporaryFolder } from "../support/folders.js";
+import { hubToken, withHub } from "../support/hub.js";
 import { installedFolder } from "../support/installed.js";
-import { pythonTest, testPython } from "../support/python.js";
+import { pythonTest } from "../support/python.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -286,30 +284,15 @@ pythonTest("77: a token that may not write", async () => {
 		...["--set", "training.maxSteps=1"],
 	]);
 	assert.is(exitCode, 0, stderr);
-	const server = execa(
-		testPython as string,
-		[
-			join(root, "test/fixtures/hub_server.py"),
-			join(root, "python/captune_worker/embedded/airplanes-tiny"),
-			...["you/birds", "readonly"],
-		],
-		{ stderr: "ignore", reject: false },
+	await withHub(
+		{ repository: "you/birds", failure: "readonly", token: hubToken },
+		() =>
+			expectEnd(["export", folder, "--push", "you/birds"], {
+				code: 77,
+				name: "HUB_FORBIDDEN",
+				said: /you\/birds/,
+			}),
 	);
-	try {
-		const [port] = await once(createInterface(server.stdout), "line");
-		await expectEnd(
-			["export", folder, "--push", "you/birds"],
-			{ code: 77, name: "HUB_FORBIDDEN", said: /you\/birds/ },
-			{
-				HF_ENDPOINT: `http://127.0.0.1:${port}`,
-				HF_HOME: temporaryFolder(),
-				HF_TOKEN: "hf_of_the_test",
-			},
-		);
-	} finally {
-		server.kill();
-		await server;
-	}
 });
 
 test("every documented code has a test here or in signals.test.ts", () => {

@@ -1,5 +1,4 @@
 // A run taken along: merged and as an adapter, loaded by strangers, pushed to a hub on loopback.
-import { once } from "node:events";
 import {
 	copyFileSync,
 	existsSync,
@@ -9,7 +8,6 @@ import {
 	writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { test } from "uvu";
@@ -30,10 +28,11 @@ import type { EventBody } from "../../sdk/run/journal.js";
 import { shortSpec } from "../support/airplanes.js";
 import { checkedLog } from "../support/events.js";
 import { temporaryFolder } from "../support/folders.js";
+import { hubToken, type TestHub, withHub } from "../support/hub.js";
 import { pythonTest, testPython } from "../support/python.js";
+import { withVariables } from "../support/variables.js";
 
 const base = "microsoft/Phi-3-vision-128k-instruct";
-const token = "hf_of_the_test";
 const path = (relative: string) =>
 	fileURLToPath(new URL(relative, import.meta.url));
 const python = testPython ?? "";
@@ -43,33 +42,13 @@ const work = temporaryFolder();
 let run: FinetuneRun;
 let result: FinetuneResult;
 
-/** The hub holds the embedded model under the real one's name, and keeps in `received` what is pushed. */
-async function withHub<Value>(
-	failure: string,
-	use: () => Promise<Value>,
-): Promise<Value> {
-	const model = path("../../python/captune_worker/embedded/airplanes-tiny");
-	const server = execa(
-		python,
-		[path("../fixtures/hub_server.py"), model, base, failure, received],
-		{ stderr: "ignore", reject: false },
-	);
-	const [port] = await once(createInterface(server.stdout), "line");
-	const variables = {
-		HF_ENDPOINT: `http://127.0.0.1:${port}`,
-		HF_HOME: home,
-		HF_TOKEN: token,
-		HF_HUB_DISABLE_XET: "1",
-	};
-	Object.assign(process.env, variables);
-	try {
-		return await use();
-	} finally {
-		for (const name of Object.keys(variables)) delete process.env[name];
-		server.kill();
-		await server;
-	}
-}
+/** It has the embedded model under the real one's name. */
+const loopback: TestHub = {
+	repository: base,
+	token: hubToken,
+	home,
+	received,
+};
 
 const filesOf = (folder: string) =>
 	Object.fromEntries(
@@ -122,7 +101,7 @@ function firstAnswer(): { images: [string]; prediction: string } {
 pythonTest(
 	"a run writes its merged model and pushes its adapter, and then ends",
 	async () => {
-		result = await withHub("", async () => {
+		result = await withHub(loopback, async () => {
 			run = finetune(
 				shortSpec({
 					model: { nameOrPath: base, imageCrops: 1 },
@@ -171,7 +150,7 @@ pythonTest(
 		const rouge1 = result.test?.tuned?.values["rouge1"]?.toFixed(4);
 		assert.match(card, `| ${rouge1} |`);
 		assert.not.match(card, work);
-		const { stdout } = await execa("grep", ["-rlF", token, work, received], {
+		const { stdout } = await execa("grep", ["-rlF", hubToken, work, received], {
 			reject: false,
 		});
 		assert.is(stdout, "", "the token is in a file");
@@ -187,7 +166,7 @@ pythonTest("strangers get the run's answers out of both forms", async () => {
 		["adapter", checkpoint],
 	] as const) {
 		const folder = join(work, form);
-		const exported = await withHub("", () =>
+		const exported = await withHub(loopback, () =>
 			exportModel(source, { folder, form, dtype: "float32", python }),
 		);
 		const { verification } = exported;
@@ -204,7 +183,7 @@ pythonTest("strangers get the run's answers out of both forms", async () => {
 
 pythonTest("pushed again, as what is there already", async () => {
 	const merged = result.merged as string;
-	const pushed = await withHub("", () =>
+	const pushed = await withHub(loopback, () =>
 		pushToHub(result.folder, { form: "merged", revision: "v2", python }),
 	);
 	assert.match(pushed.url, /somebody\/planes$/);
@@ -233,7 +212,7 @@ pythonTest(
 			revision: null,
 			form: "merged",
 		} as const;
-		const delivered = await withHub("readonly", () =>
+		const delivered = await withHub({ ...loopback, failure: "readonly" }, () =>
 			deliver(
 				result.folder,
 				4,
@@ -252,7 +231,7 @@ pythonTest(
 		assert.ok(warning?.type === "warning");
 		assert.is(warning.code, "HUB_PUSH_FAILED");
 		assert.match(warning.message, /403.*HF_TOKEN.*run is complete.*pushToHub/s);
-		assert.not.match(JSON.stringify(said), token);
+		assert.not.match(JSON.stringify(said), hubToken);
 		const missing = { ...run.spec.output, merged: true, hub: null };
 		const signal = new AbortController().signal;
 		const say = (event: EventBody) => said.push(event);
@@ -271,11 +250,12 @@ pythonTest(
 		assert.is(canceled.code, "CANCELED");
 		assert.equal(filesOf(result.merged as string), before);
 		assert.not(existsSync(join(result.folder, ".merged.partial")));
-		process.env["HF_ENDPOINT"] = "http://127.0.0.1:9";
 		const error = await errorOf(
-			pushToHub(result.folder, { form: "merged", python }),
+			withVariables(
+				{ HF_ENDPOINT: "http://127.0.0.1:9", HF_HUB_OFFLINE: "0" },
+				() => pushToHub(result.folder, { form: "merged", python }),
+			),
 		);
-		delete process.env["HF_ENDPOINT"];
 		assert.instance(error, InputError);
 		assert.is(error.code, "HUB_PUSH_FAILED");
 		assert.not(existsSync(join(received, "somebody/else")));

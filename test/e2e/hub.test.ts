@@ -1,52 +1,20 @@
 // A model by its hub id, from a hub on loopback: the whole way from the spec to the adapter.
-import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
-import { execa } from "execa";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { finetune, InputError, type RunEvent } from "../../sdk/index.js";
 import { shortSpec } from "../support/airplanes.js";
 import { checkedLog } from "../support/events.js";
 import { temporaryFolder } from "../support/folders.js";
+import { withHub } from "../support/hub.js";
 import { pythonTest, testPython } from "../support/python.js";
 
 const repository = "microsoft/Phi-3-vision-128k-instruct";
-const path = (relative: string) =>
-	fileURLToPath(new URL(relative, import.meta.url));
 const python = testPython ?? "";
 
-/** Serves the embedded model under the real repository's name while `use` runs; the cache is a new one. */
-async function withHub(
-	failure: string,
-	use: () => Promise<void>,
-): Promise<void> {
-	const server = execa(
-		python,
-		[
-			path("../fixtures/hub_server.py"),
-			path("../../python/captune_worker/embedded/airplanes-tiny"),
-			...[repository, failure],
-		],
-		{ stderr: "ignore", reject: false },
-	);
-	const [port] = await once(createInterface(server.stdout), "line");
-	process.env["HF_ENDPOINT"] = `http://127.0.0.1:${port}`;
-	process.env["HF_HOME"] = temporaryFolder();
-	try {
-		await use();
-	} finally {
-		delete process.env["HF_ENDPOINT"];
-		delete process.env["HF_HOME"];
-		server.kill();
-		await server;
-	}
-}
-
 pythonTest("a model is fetched, shown arriving, and trained", async () => {
-	await withHub("", async () => {
+	await withHub({ repository }, async () => {
 		const run = finetune(
 			shortSpec({
 				model: { nameOrPath: repository, imageCrops: 1 },
@@ -73,7 +41,7 @@ pythonTest("a gated model, and one that keeps breaking off", async () => {
 		["gated", "MODEL_INVALID", /is gated.*HF_TOKEN/s],
 		["cut", "DOWNLOAD_FAILED", /could not be fetched/],
 	] as const)
-		await withHub(failure, async () => {
+		await withHub({ repository, failure }, async () => {
 			const parent = temporaryFolder();
 			const error = await finetune(
 				shortSpec({

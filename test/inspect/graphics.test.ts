@@ -4,8 +4,9 @@ import type { AddressInfo } from "node:net";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { doctor } from "../../sdk/index.js";
-import { find, onMachine, withVariables } from "../support/machines.js";
+import { find, onMachine } from "../support/machines.js";
 import { pythonTest, testPython } from "../support/python.js";
+import { withVariables } from "../support/variables.js";
 
 const line = (name: string, driver: string, capability: string) =>
 	`echo '${name}, ${driver}, ${capability}, 81559'`;

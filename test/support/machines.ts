@@ -4,6 +4,7 @@ import { delimiter, join } from "node:path";
 import { doctor, type Finding } from "../../sdk/index.js";
 import { temporaryFolder } from "./folders.js";
 import { testPython } from "./python.js";
+import { withVariables } from "./variables.js";
 
 /** A command of that name, first on the PATH. */
 export function command(name: string, script: string): string {
@@ -12,20 +13,6 @@ export function command(name: string, script: string): string {
 	writeFileSync(file, `#!/bin/sh\n${script}\n`);
 	chmodSync(file, 0o755);
 	return file;
-}
-
-/** Runs `look` with the variables set so. */
-export async function withVariables<Value>(
-	variables: Readonly<Record<string, string>>,
-	look: () => Promise<Value>,
-): Promise<Value> {
-	const before = { ...process.env };
-	Object.assign(process.env, variables);
-	try {
-		return await look();
-	} finally {
-		process.env = before;
-	}
 }
 
 /** The findings on a machine whose nvidia-smi does this. */
