@@ -4,7 +4,7 @@ import { countOf } from "../report/text.js";
 import type { RunEvent } from "../run/event.generated.js";
 import type { ResolvedSpec } from "../spec/spec.generated.js";
 
-/** "completed after 216 steps; best at step 162: validation ROUGE-1 0.866". */
+/** "completed after 144 steps; best at step 108: validation ROUGE-1 0.950". */
 export function describeEnd(
 	events: readonly RunEvent[],
 	{ evaluation }: ResolvedSpec,

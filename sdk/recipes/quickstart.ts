@@ -26,12 +26,12 @@ export const quickstartSpec = ({
 		},
 		method: { kind: "lora", rank: 16, alpha: 32 },
 		training: {
-			epochs: 12,
+			epochs: 8,
 			batchSize: 6,
 			gradientAccumulationSteps: 1,
 			learningRate: 2e-3,
 			schedule: "cosine",
 		},
-		evaluation: { kind: "generate", everySteps: 54, shuffledImages: true },
+		evaluation: { kind: "generate", everySteps: 36, shuffledImages: true },
 		...(folder === undefined ? {} : { output: { folder } }),
 	});
