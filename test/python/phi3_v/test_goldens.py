@@ -1,5 +1,6 @@
 """The numbers of the original code on seeded weights (fixtures/phi3v)."""
 
+import os
 import zlib
 from collections.abc import Callable, Iterator
 from math import prod
@@ -18,6 +19,7 @@ from .conftest import REPOSITORY
 from .tiny import picture
 
 ANSWERED = ["one_image", "two_images", "long_rope"]
+IS_WHOLE = os.environ.get("CAPTUNE_TEST_WHOLE") == "1"
 CASES = ["text", "text_4096", "text_4097", *ANSWERED]
 
 
@@ -94,6 +96,9 @@ def test_logits_loss_and_gradients(
     arrays: dict[str, Tensor],
     record_property: Callable[[str, object], None],
 ) -> None:
+    is_eager = model.config._attn_implementation == "eager"
+    if is_eager and name == "long_rope" and not IS_WHOLE:
+        pytest.skip("half a minute; text_4097 has its factors (CAPTUNE_TEST_WHOLE=1)")
     case = goldens["cases"][name]
     input_ids = arrays[f"{name}.input_ids"].long()[None]
     images = {}
@@ -113,7 +118,6 @@ def test_logits_loss_and_gradients(
         at = torch.searchsorted(keep, at)
     # Eager attention keeps every score of 6,388 tokens for the way back; the shorter
     # cases show its gradients.
-    is_eager = model.config._attn_implementation == "eager"
     learns = name in ANSWERED and not (is_eager and name == "long_rope")
     model.zero_grad()
     with torch.set_grad_enabled(learns):

@@ -55,7 +55,7 @@ def serve(repository: Path) -> Iterator[Callable[..., Any]]:
 
     def start(failure: str = "") -> Any:
         server = hub_server.serve(repository, REPOSITORY, failure)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         servers.append(server)
         return server
 

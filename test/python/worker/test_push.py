@@ -37,7 +37,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Any]]:
 
     def start(failure: str = "") -> Any:
         server = hub_server.serve(tmp_path, "a/b", failure, tmp_path / "received")
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         servers.append(server)
         return server
 
