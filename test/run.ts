@@ -7,6 +7,11 @@ import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { ensureEnvironment } from "../sdk/launch/environment.js";
 import { installPrinter } from "../sdk/terminal/environment.js";
+import {
+	canFork,
+	forkedVariables,
+	startForkServer,
+} from "./support/fork-server.js";
 import { runInLanes, type Task } from "./support/lanes.js";
 import { Surroundings } from "./support/leftovers.js";
 import { ensureTestTools } from "./support/tools.js";
@@ -22,17 +27,23 @@ interface Outcome {
 
 /** It holds a process to a time, which other work beside it would break. */
 const alone = ["test/inspect/deadlines.test.ts"];
+/** They wait for a fault to be noticed, for most of their time. */
+const waits =
+	/^test\/(faults\/(attach|caller|liveness|worker)|inspect\/inspect|run\/attach)\./;
 /** Folders of test/python that share a process. */
 const small = ["airplanes", "embedded", "pictures", "pixels", "rows"];
+/**
+ * What a worker computes is asked here, not how it starts and ends: it is forked. Nothing of a hub is looked for, unless a
+ * test has one.
+ */
+const forked =
+	/^test\/(e2e\/(?!attach|endings|hub)|cli\/(commands|exit-codes)|preview\/|readme\/)/;
 /** They build the package in its own folder. */
 const building = ["test/package/package.test.ts"];
-/**
- * What others stand on comes first, then what takes longest, so that no lane ends long before the other; what mostly waits
- * for a fault to be noticed runs beside what computes.
- */
+/** What others stand on comes first, then what takes longest, so that no lane ends long before the other. */
 const order = [
 	...["schema", "spec", "metrics", "link", "run", "launch"],
-	...["python/worker", "faults", "inspect", "python/phi3_v"],
+	...["python/worker", "python/phi3_v"],
 	...["e2e/stamps", "readme", "e2e/notebooks", "python", "e2e"],
 ];
 
@@ -58,6 +69,7 @@ const failures: string[] = [];
 
 /** Making it takes a minute or two, in which one core has nothing to do. */
 const testPython = makePython();
+const forkServer = canFork ? testPython.then(startForkServer) : undefined;
 
 const tasks = [
 	...Object.entries(staticChecks).map(([name, command]) =>
@@ -83,6 +95,7 @@ await runInLanes(
 	tasks.sort((a, b) => rank(a) - rank(b)),
 	Math.min(4, availableParallelism()),
 );
+await (await forkServer)?.close();
 
 console.log(failures.map((name) => `failed: ${name}`).join("\n"));
 console.log(
@@ -95,6 +108,13 @@ async function makePython(): Promise<string> {
 	return ensureTestTools(python);
 }
 
+/** The interpreter that its tests get, which may take its time to be there. */
+function pythonOf(name: string): Promise<string> {
+	return forkServer && forked.test(name)
+		? forkServer.then(({ python }) => python)
+		: testPython;
+}
+
 /** Runs it in surroundings of its own, counts what came out, and says so at once. */
 function task(
 	name: string,
@@ -104,14 +124,16 @@ function task(
 	return {
 		name,
 		alone: alone.includes(name),
+		waits: waits.test(name),
 		key: building.includes(name) ? "dist" : "",
-		...(withoutPython ? {} : { after: testPython }),
+		...(withoutPython ? {} : { after: pythonOf(name) }),
 		async run() {
 			const started = Date.now();
 			const surroundings = new Surroundings();
 			const { output, ...outcome } = await run({
-				...(withoutPython ? {} : { CAPTUNE_TEST_PYTHON: await testPython }),
 				...surroundings.variables,
+				...(forked.test(name) ? forkedVariables : {}),
+				...(withoutPython ? {} : { CAPTUNE_TEST_PYTHON: await pythonOf(name) }),
 			});
 			const left = await surroundings.clear();
 			if (left.length > 0) outcome.failed = Math.max(outcome.failed, 1);
