@@ -93,13 +93,15 @@ class Server:
 
     def _fork(self) -> dict[str, Any] | None:
         client, _ = self._listener.accept()
-        data, streams, _, _ = socket.recv_fds(client, LARGEST_REQUEST, len(STREAMS))
-        if not data:  # it was killed
+        data, streams = b"", []
+        with suppress(OSError):
+            data, streams, _, _ = socket.recv_fds(client, LARGEST_REQUEST, len(STREAMS))
+        if not data:  # killed already
             client.close()
             return None
         request = json.loads(data)
         if read_by_imports(request["environ"]) != self._imported_with:
-            client.send(b"no")
+            tell(client, "no")
             client.close()
         elif (pid := os.fork()) == 0:
             signal.set_wakeup_fd(-1)
@@ -111,7 +113,7 @@ class Server:
                 os.close(file)
             return request
         else:
-            client.send(b"forked")
+            tell(client, "forked")
             self._forked[client] = pid
             self._selector.register(client, selectors.EVENT_READ)
         for file in streams:
@@ -122,7 +124,9 @@ class Server:
         """A signal for the worker; where its client was killed, it is too."""
         if client not in self._forked:  # it has ended meanwhile
             return
-        said = client.recv(1)
+        said = b""
+        with suppress(OSError):
+            said = client.recv(1)
         os.kill(self._forked[client], said[0] if said else signal.SIGKILL)
         if not said:
             self._selector.unregister(client)
@@ -135,9 +139,14 @@ class Server:
             del self._forked[client]
             if client in self._selector.get_map():
                 self._selector.unregister(client)
-            with suppress(OSError):  # it was killed
-                client.send(str(os.waitstatus_to_exitcode(status)).encode())
+            tell(client, str(os.waitstatus_to_exitcode(status)))
             client.close()
+
+
+def tell(client: socket.socket, answer: str) -> None:
+    """A client that was killed meanwhile misses nothing: its worker is killed next."""
+    with suppress(OSError):
+        client.send(answer.encode())
 
 
 def read_by_imports(environ: Mapping[str, str]) -> dict[str, str]:
