@@ -34,7 +34,7 @@ const small = ["airplanes", "embedded", "pictures", "pixels", "rows"];
  * test has one.
  */
 const forked =
-	/^test\/(e2e\/(?!attach|endings|hub)|cli\/(commands|exit-codes)|preview\/|readme\/)/;
+	/^test\/(e2e\/(?!attach|endings|hub|resume)|cli\/(commands|exit-codes)|preview\/|readme\/)/;
 /** They build the package in its own folder. */
 const building = ["test/package/package.test.ts"];
 /**

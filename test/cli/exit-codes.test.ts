@@ -1,3 +1,4 @@
+// Every exit code, each by a real cause; those of signals are in signals.test.ts.
 import {
 	cpSync,
 	mkdirSync,
