@@ -270,10 +270,13 @@ pythonTest(
 		const script = join(temporaryFolder(), "script.mts");
 		writeFileSync(
 			script,
-			`import { finetune } from ${JSON.stringify(path("../../sdk/index.ts"))};
+			`import { existsSync } from "node:fs";
+import { finetune } from ${JSON.stringify(path("../../sdk/index.ts"))};
+const written = ${JSON.stringify(join(folder, ".merged.partial", "model.safetensors"))};
 const run = finetune(${JSON.stringify(spec)}, { python: ${JSON.stringify(python)} });
 for await (const event of run.events("stage"))
-	if (event.message === "merged model") setTimeout(() => process.kill(process.pid, "SIGKILL"), 1_500);
+	if (event.message === "merged model" && event.state === "started")
+		setInterval(() => existsSync(written) && process.kill(process.pid, "SIGKILL"), 5);
 `,
 		);
 		const { signal } = await execa(

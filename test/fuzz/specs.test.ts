@@ -4,10 +4,10 @@ import { inspect } from "node:util";
 import { execa } from "execa";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { encodeFrame } from "../../sdk/link/frames.js";
+import { encodeFrame, MAX_DEPTH } from "../../sdk/link/frames.js";
 import { compileJudge } from "../../sdk/schema/judge.js";
-import { pick, seeded } from "../metrics/random.js";
-import { mutated } from "../support/mutation.js";
+import { pick, seeded, times } from "../metrics/random.js";
+import { mutated, nested } from "../support/mutation.js";
 import { pythonTest, testPython } from "../support/python.js";
 import { amount, seed } from "../support/whole.js";
 
@@ -25,9 +25,10 @@ pythonTest(
 	`${specs} mutated resolved specs are judged alike by both languages`,
 	async () => {
 		const random = seeded(seed);
-		const cases = Array.from({ length: specs }, () =>
-			mutated(random, pick(random, bases)),
-		);
+		const cases = [
+			...times(specs - 1, () => mutated(random, pick(random, bases))),
+			nested(MAX_DEPTH),
+		];
 		const issues = cases.map((spec) => judge(structuredClone(spec)));
 		const verdicts = issues.map(({ length }) => length === 0);
 		const worker = await judgedByWorker(cases);
@@ -54,24 +55,34 @@ async function judgedByWorker(
 	cases: readonly unknown[],
 ): Promise<readonly Verdict[]> {
 	const script = new URL("../fixtures/judge_specs.py", import.meta.url);
+	const messages = cases.map(message);
 	const { stdout } = await execa(
 		testPython as string,
 		[fileURLToPath(script)],
-		{ input: Buffer.concat(cases.map(message)) },
+		{ input: Buffer.concat(messages.filter((one) => one !== null)) },
 	);
-	return stdout.split("\n").map((line) => JSON.parse(line));
+	const answers = stdout.split("\n").map((line) => JSON.parse(line));
+	return messages.map((one) =>
+		one === null ? { valid: false, why: "cannot be sent" } : answers.shift(),
+	);
 }
 
-function message(spec: unknown): Buffer {
+/** Null where changes upon changes lie deeper than a frame can hold. */
+function message(spec: unknown): Buffer | null {
 	const frame = {
 		kind: "control",
 		body: { seq: 1 },
 		message: { spec },
 	} as const;
-	const part = encodeFrame(frame)[2] as Uint8Array;
-	const length = Buffer.alloc(4);
-	length.writeUInt32BE(part.length);
-	return Buffer.concat([length, part]);
+	try {
+		const part = encodeFrame(frame)[2] as Uint8Array;
+		const length = Buffer.alloc(4);
+		length.writeUInt32BE(part.length);
+		return Buffer.concat([length, part]);
+	} catch (error) {
+		if (/Too deep/.test((error as Error).message)) return null;
+		throw error;
+	}
 }
 
 test.run();
