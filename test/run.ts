@@ -27,6 +27,9 @@ interface Outcome {
 
 /** It holds a process to a time, which other work beside it would break. */
 const alone = ["test/inspect/deadlines.test.ts"];
+/** They wait for a fault to be noticed, for most of their time. */
+const waits =
+	/^test\/(faults\/(attach|liveness|worker)|inspect\/inspect|run\/attach)\./;
 /** Folders of test/python that share a process. */
 const small = ["airplanes", "embedded", "pictures", "pixels", "rows"];
 /**
@@ -37,13 +40,10 @@ const forked =
 	/^test\/(e2e\/(?!attach|endings|hub|resume)|cli\/(commands|exit-codes)|preview\/|readme\/)/;
 /** They build the package in its own folder. */
 const building = ["test/package/package.test.ts"];
-/**
- * What others stand on comes first, then what takes longest, so that no lane ends long before the other; what mostly waits
- * for a fault to be noticed runs beside what computes.
- */
+/** What others stand on comes first, then what takes longest, so that no lane ends long before the other. */
 const order = [
 	...["schema", "spec", "metrics", "link", "run", "launch"],
-	...["python/worker", "faults", "inspect", "python/phi3_v"],
+	...["python/worker", "python/phi3_v"],
 	...["e2e/stamps", "readme", "e2e/notebooks", "python", "e2e"],
 ];
 
@@ -124,6 +124,7 @@ function task(
 	return {
 		name,
 		alone: alone.includes(name),
+		waits: waits.test(name),
 		key: building.includes(name) ? "dist" : "",
 		...(withoutPython ? {} : { after: pythonOf(name) }),
 		async run() {

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from torch.nn.functional import scaled_dot_product_attention
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from .errors import Refusal, issue
@@ -39,9 +41,10 @@ class AttentionKernels:
             yield
             kernel = self.implementation
         else:
-            with _SdpaCounter() as counter:
+            operators = _Operators()
+            with _Attention(operators):
                 yield
-            kernel = counter.most_common()
+            kernel = operators.most_common()
         before = getattr(self, phase)
         setattr(self, phase, kernel)
         if before not in (None, kernel):
@@ -66,7 +69,23 @@ class AttentionKernels:
         raise Refusal("DEVICE_UNAVAILABLE", "There is no flash attention", [problem])
 
 
-class _SdpaCounter(TorchDispatchMode):
+class _Attention(TorchFunctionMode):
+    """Shows a counter the operators within attention only: watching costs time."""
+
+    def __init__(self, operators: "_Operators") -> None:
+        super().__init__()
+        self._operators = operators
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        if func is not scaled_dot_product_attention:
+            return func(*args, **(kwargs or {}))
+        with self._operators:
+            return func(*args, **(kwargs or {}))
+
+
+class _Operators(TorchDispatchMode):
     """Counts the operators that scaled dot product attention becomes."""
 
     def __init__(self) -> None:

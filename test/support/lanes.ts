@@ -1,9 +1,11 @@
-// Runs tasks beside one another: as many as there are lanes, in their order.
+// Runs tasks beside one another, in their order: as many as there are lanes, and one that mostly waits.
 
 export interface Task {
 	readonly name: string;
 	/** It measures time: nothing runs beside it. */
 	readonly alone?: boolean;
+	/** It leaves the processor alone for most of its time: it runs beside the lanes. */
+	readonly waits?: boolean;
 	/** Tasks of one key change the same thing: never two of them at once. */
 	readonly key?: string;
 	/** It can begin only then; others that are ready go first. */
@@ -24,9 +26,11 @@ export async function runInLanes(
 			() => past.add(after),
 			() => {}, // whoever waits for it is told
 		);
-	const lane = async (): Promise<void> => {
-		while (waiting.length > 0) {
-			const free = waiting.filter(({ key }) => !(key && busy.has(key)));
+	const lane = async (isMine: (task: Task) => boolean): Promise<void> => {
+		for (;;) {
+			const free = waiting.filter(
+				(task) => isMine(task) && !(task.key && busy.has(task.key)),
+			);
 			// Whoever holds the key takes them up when it is done.
 			if (free.length === 0) return;
 			const task = free.find(({ after }) => past.has(after));
@@ -40,6 +44,9 @@ export async function runInLanes(
 			if (task.key) busy.delete(task.key);
 		}
 	};
-	await Promise.all(Array.from({ length: lanes }, lane));
+	await Promise.all([
+		...Array.from({ length: lanes }, () => lane(({ waits }) => !waits)),
+		lane(({ waits }) => waits === true),
+	]);
 	for (const task of tasks) if (task.alone) await task.run();
 }
