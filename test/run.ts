@@ -27,9 +27,9 @@ interface Outcome {
 
 /** It holds a process to a time, which other work beside it would break. */
 const alone = ["test/inspect/deadlines.test.ts"];
-/** They wait for a fault to be noticed, for most of their time. */
+/** They wait for a fault to be noticed, a deadline or a child, for a good part of their time. */
 const waits =
-	/^test\/(faults\/(attach|liveness|worker)|inspect\/inspect|run\/attach)\./;
+	/^test\/(faults\/(attach|liveness|worker)|inspect|launch|link|cli\/signals|python\/(fuzz|tracking)|run\/(attach|resume|run))/;
 /** Folders of test/python that share a process. */
 const small = ["airplanes", "embedded", "pictures", "pixels", "rows"];
 /**
