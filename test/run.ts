@@ -29,7 +29,7 @@ interface Outcome {
 const alone = ["test/inspect/deadlines.test.ts"];
 /** They wait for a fault to be noticed, a deadline or a child, for a good part of their time. */
 const waits =
-	/^test\/(faults\/(attach|liveness|worker)|inspect|launch|link|cli\/signals|python\/(fuzz|tracking)|run\/(attach|resume|run))/;
+	/^test\/(faults|inspect|launch|link|package|cli\/signals|python\/(fuzz|tracking)|run\/(attach|resume|run))/;
 /** Folders of test/python that share a process. */
 const small = ["airplanes", "embedded", "pictures", "pixels", "rows"];
 /**

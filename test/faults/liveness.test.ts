@@ -3,6 +3,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { finetune, SpecError } from "../../sdk/index.js";
 import { shortSpec } from "../support/airplanes.js";
+import { blockProcess } from "../support/blocking.js";
 import {
 	assertEnded,
 	failureOf,
@@ -85,8 +86,7 @@ pythonTest(
 		run.on("step", ({ step }) => {
 			if (step % 150 !== 0) return;
 			blocked++;
-			const until = performance.now() + 3_500;
-			while (performance.now() < until);
+			blockProcess(3_500);
 		});
 		const result = await run;
 		assert.is(result.steps, 200);

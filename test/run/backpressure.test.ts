@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { RunEvent } from "../../sdk/run/event.generated.js";
+import { blockProcess } from "../support/blocking.js";
 import { linesOf } from "../support/events.js";
 import { ownMegabytes } from "../support/memory.js";
 import { puppetRun } from "../support/puppet.js";
@@ -114,8 +115,7 @@ pythonTest(
 			seen.push(event);
 			if (event.type !== "step" || blocked) continue;
 			blocked = true;
-			const until = Date.now() + blockMs;
-			while (Date.now() < until);
+			blockProcess(blockMs);
 		}
 		assert.equal(seen, linesOf(run.folder, "events.jsonl"));
 		assertCheap(run.folder);
