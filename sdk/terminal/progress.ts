@@ -1,5 +1,5 @@
 // Shows a run on a terminal as a bar, and anywhere else as plain lines.
-import { SingleBar } from "cli-progress";
+import { type Options, SingleBar } from "cli-progress";
 import { titleOf } from "../report/charts.js";
 import type {
 	CheckpointEvent,
@@ -149,6 +149,20 @@ const stageTitles: Readonly<Record<StageEvent["stage"], string>> = {
 	save: "save",
 };
 
+/** Ends where it stands: cli-progress goes back to where the bar began, over all that others have printed meanwhile. */
+class Bar extends SingleBar {
+	declare protected readonly terminal: {
+		cursorSave(): void;
+		cursorRestore(): void;
+	};
+
+	constructor(options: Options) {
+		super(options);
+		this.terminal.cursorSave = () => {};
+		this.terminal.cursorRestore = () => {};
+	}
+}
+
 class BarView implements View {
 	readonly #output: NodeJS.WriteStream;
 	#bar: SingleBar | undefined;
@@ -164,7 +178,7 @@ class BarView implements View {
 
 	status({ title, done, total, detail }: Status): void {
 		if (this.#bar === undefined) {
-			this.#bar = new SingleBar({
+			this.#bar = new Bar({
 				stream: this.#output,
 				format: "{title} {bar} {value}/{total}  {detail}",
 				barCompleteChar: "━",
