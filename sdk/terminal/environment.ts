@@ -1,13 +1,13 @@
 // What a person is told of the Python environment.
-import { SingleBar } from "cli-progress";
 import type { EnvironmentReport } from "../inspect/inspect.js";
 import type { InstallProgress } from "../launch/environment.js";
+import { Bar } from "./bar.js";
 
 /** Shows an installation: its size first, then a bar on a terminal, or a line per tenth elsewhere. */
 export function installPrinter(
 	output: NodeJS.WriteStream = process.stdout,
 ): (progress: InstallProgress) => void {
-	let bar: SingleBar | undefined;
+	let bar: Bar | undefined;
 	let tenth = -1;
 	return ({ state, doneBytes, totalBytes, message }) => {
 		if (totalBytes === null || state === "completed") {
@@ -48,17 +48,10 @@ export function describeEnvironment(report: EnvironmentReport): string {
 	].join("\n");
 }
 
-function startBar(output: NodeJS.WriteStream, total: number): SingleBar {
-	const bar = new SingleBar({
-		stream: output,
+function startBar(output: NodeJS.WriteStream, total: number): Bar {
+	const bar = new Bar(output, {
 		format: "install {bar} {value}/{total} MB  {message}",
-		barCompleteChar: "━",
-		barIncompleteChar: "─",
-		barsize: 24,
-		clearOnComplete: true,
-		hideCursor: true,
-		linewrap: false,
-		gracefulExit: false,
+		size: 24,
 	});
 	bar.start(total, 0, { message: "" });
 	return bar;

@@ -1,5 +1,4 @@
 // Shows a run on a terminal as a bar, and anywhere else as plain lines.
-import { type Options, SingleBar } from "cli-progress";
 import { titleOf } from "../report/charts.js";
 import type {
 	CheckpointEvent,
@@ -9,6 +8,7 @@ import type {
 	StepEvent,
 } from "../run/event.generated.js";
 import type { RunHandle } from "../run/run.js";
+import { Bar } from "./bar.js";
 
 /**
  * Prints what a run, or an evaluation, is doing until it ends: on a terminal one line that is written anew, elsewhere a line for every
@@ -149,23 +149,9 @@ const stageTitles: Readonly<Record<StageEvent["stage"], string>> = {
 	save: "save",
 };
 
-/** Ends where it stands: cli-progress goes back to where the bar began, over all that others have printed meanwhile. */
-class Bar extends SingleBar {
-	declare protected readonly terminal: {
-		cursorSave(): void;
-		cursorRestore(): void;
-	};
-
-	constructor(options: Options) {
-		super(options);
-		this.terminal.cursorSave = () => {};
-		this.terminal.cursorRestore = () => {};
-	}
-}
-
 class BarView implements View {
 	readonly #output: NodeJS.WriteStream;
-	#bar: SingleBar | undefined;
+	#bar: Bar | undefined;
 
 	constructor(output: NodeJS.WriteStream) {
 		this.#output = output;
@@ -178,16 +164,9 @@ class BarView implements View {
 
 	status({ title, done, total, detail }: Status): void {
 		if (this.#bar === undefined) {
-			this.#bar = new Bar({
-				stream: this.#output,
+			this.#bar = new Bar(this.#output, {
 				format: "{title} {bar} {value}/{total}  {detail}",
-				barCompleteChar: "━",
-				barIncompleteChar: "─",
-				barsize: 16,
-				clearOnComplete: true,
-				hideCursor: true,
-				linewrap: false,
-				gracefulExit: false,
+				size: 16,
 			});
 			this.#bar.start(Math.max(total, 1), done, { title, detail });
 		}
