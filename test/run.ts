@@ -44,7 +44,7 @@ const building = ["test/package/package.test.ts"];
 const order = [
 	...["schema", "spec", "metrics", "link", "run", "launch"],
 	...["python/worker", "python/phi3_v"],
-	...["e2e/stamps", "readme", "e2e/notebooks", "python", "e2e"],
+	...["e2e/stamps", "readme", "e2e/notebooks", "python", "e2e", "cli"],
 ];
 
 /** Each counts as one test. */
