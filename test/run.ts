@@ -38,8 +38,6 @@ const small = ["airplanes", "embedded", "pictures", "pixels", "rows"];
  */
 const forked =
 	/^test\/(e2e\/(?!attach|endings|hub|resume)|cli\/(commands|exit-codes)|preview\/|readme\/)/;
-/** They build the package in its own folder. */
-const building = ["test/package/package.test.ts"];
 /** What others stand on comes first, then what takes longest, so that no lane ends long before the other. */
 const order = [
 	...["schema", "spec", "metrics", "link", "run", "launch"],
@@ -125,7 +123,6 @@ function task(
 		name,
 		alone: alone.includes(name),
 		waits: waits.test(name),
-		key: building.includes(name) ? "dist" : "",
 		...(withoutPython ? {} : { after: pythonOf(name) }),
 		async run() {
 			const started = Date.now();

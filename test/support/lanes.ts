@@ -6,8 +6,6 @@ export interface Task {
 	readonly alone?: boolean;
 	/** It leaves the processor alone for most of its time: it runs beside the lanes. */
 	readonly waits?: boolean;
-	/** Tasks of one key change the same thing: never two of them at once. */
-	readonly key?: string;
 	/** It can begin only then; others that are ready go first. */
 	readonly after?: Promise<unknown>;
 	run(): Promise<void>;
@@ -19,34 +17,31 @@ export async function runInLanes(
 	lanes: number,
 ): Promise<void> {
 	const waiting = tasks.filter(({ alone }) => !alone);
-	const busy = new Set<string>();
 	const past = new Set<unknown>([undefined]);
 	for (const after of new Set(tasks.map((task) => task.after)))
 		after?.then(
 			() => past.add(after),
 			() => {}, // whoever waits for it is told
 		);
-	const lane = async (isMine: (task: Task) => boolean): Promise<void> => {
-		for (;;) {
-			const free = waiting.filter(
-				(task) => isMine(task) && !(task.key && busy.has(task.key)),
-			);
-			// Whoever holds the key takes them up when it is done.
-			if (free.length === 0) return;
-			const task = free.find(({ after }) => past.has(after));
+	const lane = async (choices: () => readonly Task[]): Promise<void> => {
+		for (let left = choices(); left.length > 0; left = choices()) {
+			const task = left.find(({ after }) => past.has(after));
 			if (task === undefined) {
-				await Promise.race(free.map(({ after }) => after));
+				await Promise.race(left.map(({ after }) => after));
 				continue;
 			}
 			waiting.splice(waiting.indexOf(task), 1);
-			if (task.key) busy.add(task.key);
 			await task.run();
-			if (task.key) busy.delete(task.key);
 		}
 	};
+	const those = (waits: boolean) =>
+		waiting.filter((task) => (task.waits ?? false) === waits);
 	await Promise.all([
-		...Array.from({ length: lanes }, () => lane(({ waits }) => !waits)),
-		lane(({ waits }) => waits === true),
+		// Where nothing else is left, or was asked for, they help.
+		...Array.from({ length: lanes }, () =>
+			lane(() => [...those(false), ...those(true)]),
+		),
+		lane(() => those(true)),
 	]);
 	for (const task of tasks) if (task.alone) await task.run();
 }
