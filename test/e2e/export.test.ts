@@ -276,7 +276,7 @@ const written = ${JSON.stringify(join(folder, ".merged.partial", "model.safetens
 const run = finetune(${JSON.stringify(spec)}, { python: ${JSON.stringify(python)} });
 for await (const event of run.events("stage"))
 	if (event.message === "merged model" && event.state === "started")
-		setInterval(() => existsSync(written) && process.kill(process.pid, "SIGKILL"), 5);
+		setInterval(() => existsSync(written) && process.kill(process.pid, "SIGKILL"), 5).unref();
 `,
 		);
 		const { signal } = await execa(

@@ -27,10 +27,11 @@ pythonTest(
 		const random = seeded(seed);
 		const cases = [
 			...times(specs - 1, () => mutated(random, pick(random, bases))),
-			nested(MAX_DEPTH),
+			{ ...(bases[0] as object), name: nested(MAX_DEPTH) },
 		];
 		const issues = cases.map((spec) => judge(structuredClone(spec)));
 		const verdicts = issues.map(({ length }) => length === 0);
+		assert.is(message(cases.at(-1)), null);
 		const worker = await judgedByWorker(cases);
 		const differ = cases.flatMap((spec, at) =>
 			verdicts[at] === worker[at]?.valid
@@ -75,14 +76,17 @@ function message(spec: unknown): Buffer | null {
 		message: { spec },
 	} as const;
 	try {
-		const part = encodeFrame(frame)[2] as Uint8Array;
-		const length = Buffer.alloc(4);
-		length.writeUInt32BE(part.length);
-		return Buffer.concat([length, part]);
+		return lengthFirst(encodeFrame(frame)[2] as Uint8Array);
 	} catch (error) {
 		if (/Too deep/.test((error as Error).message)) return null;
 		throw error;
 	}
+}
+
+function lengthFirst(part: Uint8Array): Buffer {
+	const length = Buffer.alloc(4);
+	length.writeUInt32BE(part.length);
+	return Buffer.concat([length, part]);
 }
 
 test.run();
