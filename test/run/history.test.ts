@@ -281,21 +281,29 @@ linuxTest(
 	"a process that has ended, and that nobody asks for, holds no lock",
 	async () => {
 		const file = join(temporaryFolder(), "run.lock");
-		// The shell becomes a program that never waits for the child.
-		const parent = execa("sh", ["-c", "sleep 0 & echo $!; exec sleep 60"]);
-		const [line] = (await once(parent.stdout as Readable, "data")) as [Buffer];
-		const pid = Number(line);
-		const state = () => readFileSync(`/proc/${pid}/status`, "utf8");
-		while (!/^State:\s+Z/m.test(state())) await delay(20);
-		const lock = tryLock(file);
-		assert.ok(typeof lock !== "number");
-		const text = JSON.parse(readFileSync(file, "utf8"));
-		writeFileSync(file, JSON.stringify({ ...text, pid }));
-		const mine = tryLock(file);
-		assert.ok(typeof mine !== "number");
-		mine.release();
-		parent.kill("SIGKILL");
-		await parent.catch(() => {});
+		const parent = execa("sh", ["-c", "sleep 60 & echo $!; exec sleep 60"]);
+		try {
+			const [line] = (await once(parent.stdout as Readable, "data")) as [
+				Buffer,
+			];
+			const pid = Number(line);
+			const status = (of: number) => readFileSync(`/proc/${of}/status`, "utf8");
+			// A shell would still wait for the child; what it becomes never does.
+			while (!/^Name:\s+sleep$/m.test(status(parent.pid as number)))
+				await delay(20);
+			process.kill(pid, "SIGKILL");
+			while (!/^State:\s+Z/m.test(status(pid))) await delay(20);
+			const lock = tryLock(file);
+			assert.ok(typeof lock !== "number");
+			const text = JSON.parse(readFileSync(file, "utf8"));
+			writeFileSync(file, JSON.stringify({ ...text, pid }));
+			const mine = tryLock(file);
+			assert.ok(typeof mine !== "number");
+			mine.release();
+		} finally {
+			parent.kill("SIGKILL");
+			await parent.catch(() => {});
+		}
 	},
 );
 
