@@ -8,6 +8,7 @@ import {
 	symlinkSync,
 	writeFileSync,
 } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
@@ -17,6 +18,7 @@ import { CaptuneError, type SmokeCheck, smoke } from "../../sdk/index.js";
 import { localBoeings } from "../support/aircraft.js";
 import { shortSpec } from "../support/airplanes.js";
 import { captune } from "../support/cli.js";
+import { linesOf } from "../support/events.js";
 import { temporaryFolder } from "../support/folders.js";
 import { installedFolder } from "../support/installed.js";
 import { striped } from "../support/pictures.js";
@@ -28,6 +30,10 @@ const python = testPython === undefined ? {} : { python: testPython };
 
 const block = (language: string): string =>
 	new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, "s").exec(page)?.[1] ?? "";
+
+/** Where smoke runs of this process keep what they need. */
+const smokeFolders = () =>
+	readdirSync(tmpdir()).filter((name) => /^captune-smoke-/.test(name));
 
 /** In the project; its temporary files go into a folder of it. */
 async function captuneIn(project: string, args: readonly string[]) {
@@ -255,20 +261,29 @@ pythonTest(
 		const told: SmokeCheck[] = [];
 		const spec = shortSpec({ evaluation: { kind: "teacherForced" } });
 		const controller = new AbortController();
-		const before = readdirSync(process.env["TMPDIR"] ?? "/tmp");
+		const before = smokeFolders();
+		const isInSecond = () =>
+			smokeFolders()
+				.filter((name) => !before.includes(name))
+				.flatMap((name) => linesOf(join(tmpdir(), name, "run"), "events.jsonl"))
+				.some(({ attempt, type }) => attempt === 2 && type === "ready");
+		let watch: NodeJS.Timeout | undefined;
 		const error: unknown = await smoke(spec, {
 			...python,
 			signal: controller.signal,
 			onCheck: (check) => {
 				told.push(check);
-				// In the middle of the second attempt.
-				if (check.name === "save")
-					setTimeout(() => controller.abort("enough"), 3_000);
+				if (check.name !== "save") return;
+				watch = setInterval(() => {
+					if (isInSecond()) controller.abort("enough");
+				}, 20);
 			},
-		}).then(
-			() => assert.unreachable("It was aborted."),
-			(reason) => reason,
-		);
+		})
+			.then(
+				() => assert.unreachable("It was aborted."),
+				(reason) => reason,
+			)
+			.finally(() => clearInterval(watch));
 		assert.ok(CaptuneError.isInstance(error) && error.code === "CANCELED");
 		assert.equal(
 			told.slice(0, 7).map(({ name, status }) => [name, status]),
@@ -282,11 +297,7 @@ pythonTest(
 				["save", "passed"],
 			],
 		);
-		const after = readdirSync(process.env["TMPDIR"] ?? "/tmp");
-		assert.equal(
-			after.filter((name) => /^captune-smoke-/.test(name)),
-			before.filter((name) => /^captune-smoke-/.test(name)),
-		);
+		assert.equal(smokeFolders(), before);
 	},
 );
 
