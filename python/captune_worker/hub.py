@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from huggingface_hub import snapshot_download
@@ -40,7 +41,7 @@ SUPPORTED = "phi3_v"
 TOLD_SECONDS = 0.25
 
 Progress = Callable[[int, int], None]
-"""Told bytes fetched and bytes in all."""
+"""Told bytes fetched and bytes in all, by any thread, one at a time."""
 
 
 def fetch_model(model: Model, verified: Path, on_progress: Progress) -> Path:
@@ -109,7 +110,8 @@ def _download(model: Model, patterns: list[str], on_progress: Progress) -> Path:
         raise _invalid(model, f"is no hub id: {error}", "") from None
     except LocalEntryNotFoundError as error:
         raise _failed(model, _reason(error)) from error
-    except (HTTPError, OSError) as error:
+    except (HTTPError, OSError, RuntimeError) as error:
+        # RuntimeError: one thread's lost connection closes the client of all.
         if getattr(error, "errno", None) == errno.ENOSPC:
             raise _disk_full(model) from error
         raise _failed(model, str(error)) from error
@@ -117,27 +119,33 @@ def _download(model: Model, patterns: list[str], on_progress: Progress) -> Path:
 
 
 def _progress_class(on_progress: Progress) -> type:
-    """The library reports to a class of progress bars; this one draws to nowhere.
+    """The library reports to a class of progress bars; this one draws nothing.
 
-    It is no subclass of the hub's own, which is mute where bars are switched off.
+    It is no subclass of the hub's own, which is mute where bars are switched off. It is
+    switched off itself: tqdm then neither watches it in a thread nor keeps it in a set
+    that the garbage collector changes while others go through it.
     """
-    nowhere = open(os.devnull, "w")  # noqa: SIM115 - as long as there are bars
+
+    # Files arrive in several threads, and who is told may be made for one.
+    telling = Lock()
 
     class Bar(tqdm):
+        monitor_interval = 0
         told_at = 0.0
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
-            kwargs.update(file=nowhere, disable=False)
-            super().__init__(*args, **kwargs)
+            super().__init__(*args, **kwargs | {"disable": True})
+            self.counts_bytes = kwargs.get("unit") == "B"
 
-        def update(self, n: float | None = 1) -> bool | None:
-            drawn = super().update(n)
-            if self.unit == "B" and self.total:
+        def update(self, n: float | None = 1) -> None:
+            with telling:
+                self.n += n or 0
+                if not (self.counts_bytes and self.total):
+                    return
                 is_complete = self.n >= self.total
                 if is_complete or time.monotonic() - Bar.told_at >= TOLD_SECONDS:
                     Bar.told_at = time.monotonic()
                     on_progress(int(self.n), int(self.total))
-            return drawn
 
     return Bar
 

@@ -53,7 +53,7 @@ pythonTest("a gated model, and one that keeps breaking off", async () => {
 				() => assert.unreachable("It resolved."),
 				(error) => error,
 			);
-			assert.instance(error, InputError);
+			assert.instance(error, InputError, String(error.stack));
 			assert.is(error.code, code);
 			assert.is(error.issues[0]?.path, "model.nameOrPath");
 			assert.match(error.message, said);

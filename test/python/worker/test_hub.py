@@ -8,12 +8,16 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from captune_worker import hub
+from captune_worker.journal import Journal
+from captune_worker.preparation import report_download
+from captune_worker.report import Report
 from safetensors.torch import save_file
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "fixtures"))
@@ -123,6 +127,27 @@ def test_data_is_fetched_with_progress_and_code_is_not(
     assert not any(line.startswith("GET /micro") for line in server.log[before:])
     # And needs no hub at all.
     assert fetch(server, HF_HUB_OFFLINE="1")["folder"] == answer["folder"]
+
+
+def test_files_that_arrive_at_once_are_told_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The journal takes one event at a time; a second one would seem another attempt's."""
+    monkeypatch.setattr(hub, "TOLD_SECONDS", 0)
+    journal = Journal(tmp_path / "worker.jsonl")
+    report = Report("run", 1, journal, lambda: None)
+    total, interval = 4_000, sys.getswitchinterval()
+    bar = hub._progress_class(report_download(report))(total=total, unit="B")
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda _: bar.update(1), range(total)))
+    finally:
+        sys.setswitchinterval(interval)
+        journal.close()
+    lines = (tmp_path / "worker.jsonl").read_text().splitlines()
+    told = [(one["seq"], one["done"]) for one in map(json.loads, lines)]
+    assert told == [(at, at) for at in range(1, total + 1)]
 
 
 def test_a_pinned_revision_is_asked_for_by_name(serve, fetch) -> None:
