@@ -27,7 +27,10 @@ def _sender(
 
 
 class Report:
-    """Appends events to the journal and wakes the link that ships them."""
+    """Appends events to the journal and wakes the link that ships them.
+
+    For one thread at a time, as the journal is.
+    """
 
     def __init__(
         self, run_id: str, attempt: int, journal: Journal, notify: Callable[[], None]
